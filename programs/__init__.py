@@ -1,0 +1,1 @@
+"""The wiring: one short file per program, and the command line."""

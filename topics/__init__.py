@@ -1,0 +1,1 @@
+"""The wire: what travels, and under which name. Pure; imports no other package of the product."""

@@ -1,0 +1,159 @@
+"""Every topic as data: its name, what its keys and values are, its partitions, how long it keeps what.
+
+`signals topics apply` creates what stands here and says what differs on the broker; nothing else creates topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class Cleanup(StrEnum):
+    """What the broker does with old records."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+class Topic(NamedTuple):
+    """One topic. `partitions` None: the setting's number, so that keys of one space stand in step (co-partitioned)."""
+
+    name: str
+    key: str
+    value: str
+    cleanup: Cleanup
+    retention_days: int | None
+    partitions: int | None = None
+    max_message_bytes: int = 1_048_588
+    doc: str = ""
+
+    def config(self) -> dict[str, str]:
+        """The broker's settings of this topic, as it names them."""
+        retention = -1 if self.retention_days is None else self.retention_days * DAY_MS
+        return {
+            "cleanup.policy": self.cleanup.value,
+            "retention.ms": str(retention),
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "CreateTime",
+        }
+
+
+RAW_PREFIX = "crm.raw."
+ROUTE_PREFIX = "route."
+RAW_MAX_BYTES = 16 * 1024 * 1024
+
+PEOPLE_EVENTS = "people.events"
+DEAL_EVENTS = "deal.events"
+DEAL_SIGNALS = "deal.signals"
+DEAL_CURRENT = "deal.current"
+REJECTED = "crm.rejected"
+ALERT_INBOX = "alert.inbox"
+ALERT_OUTBOX = "alert.outbox"
+ALERT_LOG = "alert.log"
+ALERT_LEDGER = "alert.ledger"
+STATE_JOIN = "state.join"
+STATE_DETECT = "state.detect"
+STATE_NOTIFY = "state.notify"
+
+_DELETE, _COMPACT = Cleanup.DELETE, Cleanup.COMPACT
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        PEOPLE_EVENTS,
+        "activity, person or account",
+        "PeopleEvent",
+        _DELETE,
+        30,
+        doc="what is keyed by something other than a deal, on its way through join",
+    ),
+    Topic(
+        DEAL_EVENTS,
+        "deal",
+        "DealEvent",
+        _DELETE,
+        400,
+        doc="canonical changes of deals and ticks: the log that state and signals are a function of",
+    ),
+    Topic(
+        DEAL_SIGNALS,
+        "deal, person or account",
+        "Signal",
+        _DELETE,
+        400,
+        doc="opened, updated, resolved: one record per transition",
+    ),
+    Topic(DEAL_CURRENT, "deal", "DealView", _COMPACT, None, doc="the present state of each deal with its open signals"),
+    Topic(
+        REJECTED,
+        "source",
+        "Rejection",
+        _DELETE,
+        90,
+        max_message_bytes=RAW_MAX_BYTES,
+        doc="input that could not be understood, with its bytes, position and reason",
+    ),
+    Topic(ALERT_INBOX, "recipient", "Told", _DELETE, 7, doc="transitions by the recipient who may hear of them"),
+    Topic(
+        ALERT_OUTBOX,
+        "recipient",
+        "Delivery",
+        _DELETE,
+        7,
+        doc="what is to be said or edited, first in, first out per recipient",
+    ),
+    Topic(
+        ALERT_LOG,
+        "signal",
+        "Decision",
+        _DELETE,
+        400,
+        doc="what was decided about each signal and recipient, with the reason",
+    ),
+    Topic(
+        ALERT_LEDGER,
+        "recipient and signal",
+        "LedgerEntry",
+        _COMPACT,
+        None,
+        doc="what was said, where, when: the state of send",
+    ),
+    Topic(STATE_JOIN, "activity, person or account", "state", _COMPACT, None, doc="the state of join"),
+    Topic(STATE_DETECT, "deal", "state", _COMPACT, None, doc="the state of detect"),
+    Topic(STATE_NOTIFY, "recipient", "state", _COMPACT, None, doc="the state of notify"),
+)
+
+
+def raw_topic(source: str) -> Topic:
+    """The raw topic of a source: bytes as the CRM sent them."""
+    return Topic(
+        RAW_PREFIX + source,
+        "as sent",
+        "bytes",
+        _DELETE,
+        30,
+        max_message_bytes=RAW_MAX_BYTES,
+        doc="as the source sent it",
+    )
+
+
+def route_topic(route: str) -> Topic:
+    """The topic of one route of the playbook."""
+    return Topic(
+        ROUTE_PREFIX + route,
+        "deal, person or account",
+        "CloudEvent",
+        _DELETE,
+        30,
+        doc="high-intent events for other systems",
+    )
+
+
+def topics(sources: Iterable[str], routes: Iterable[str]) -> tuple[Topic, ...]:
+    """Every topic of an installation with these sources and these routes, in the order of the flow."""
+    raw = tuple(raw_topic(name) for name in sorted(set(sources)))
+    routed = tuple(route_topic(name) for name in sorted(set(routes)))
+    return (*raw, *TOPICS, *routed)

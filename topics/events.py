@@ -1,0 +1,171 @@
+"""Canonical events: everything a CRM can tell us, as one tagged union, with its order.
+
+Rules that every event keeps:
+
+* `id` is a hash of what the source says identifies the change, so a repeat has the same id.
+* `order` is total: (occurred_at, the source's own sequence, id). Folding is by this order, never by arrival.
+* Instants are whole microseconds since 1970 in UTC (`_us`); calendar days are ISO strings.
+* A field that is present with `None` is *empty*; a field that is absent was not covered, so it stays as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Scalar: TypeAlias = str | float | int | bool | None
+Order: TypeAlias = tuple[int, int, int, str]
+Origin: TypeAlias = Literal["live", "backfill"]
+Direction: TypeAlias = Literal["inbound", "outbound", "mutual"]
+
+#: The canonical names of a deal's fields that the product itself reads. Sources map onto them; any other name
+#: is a field of the customer's own, which only the playbook's criteria read.
+DEAL_FIELDS = (
+    "name",
+    "stage",
+    "amount",
+    "currency",
+    "close_date",
+    "created_at",
+    "owner_id",
+    "pipeline",
+    "forecast_category",
+    "next_step",
+    "account_id",
+    "type",
+    "lead_source",
+)
+
+
+def event_id(*parts: object) -> str:
+    """Twenty hex digits of BLAKE2b over the parts that identify a change at its source."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def deal_key(source: str, deal_id: str) -> str:
+    """`<source>/<tenant>:<id>`, given the source's own key `<source>/<tenant>`."""
+    return f"{source}:{deal_id}"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What every event carries.
+
+    `key` is the Kafka key: the deal for `deal.events`, the activity, person or account for `people.events`. Control
+    events have an empty key and go to every partition. `source` is `<source>/<tenant>`. `seq` is the source's own
+    sequence, two integers (Salesforce: commitNumber, sequenceNumber; tables: load, row number).
+    """
+
+    id: str
+    key: str
+    source: str
+    at_us: int
+    seq: tuple[int, int] = (0, 0)
+    origin: Origin = "live"
+
+    @property
+    def order(self) -> Order:
+        """The total order of folding."""
+        return (self.at_us, self.seq[0], self.seq[1], self.id)
+
+
+class DealChanged(Event, frozen=True, tag="deal_changed"):
+    """A deal was created or some of its fields changed.
+
+    `full` says that the event is a full record, so every mapped field is in `fields` (empty ones as None) and a
+    suspect deal is clean again. `created` says that the deal came into being here. `undated` marks a row without a
+    usable date: `at_us` is then 0 and says nothing. Values: text, number, bool; `created_at` in microseconds,
+    `close_date` an ISO day, `amount` in units of `currency`.
+    """
+
+    fields: dict[str, Scalar]
+    full: bool = False
+    created: bool = False
+    undated: bool = False
+
+
+class DealRemoved(Event, frozen=True, tag="deal_removed"):
+    """A deal was deleted at the source, or merged into another one (`merged_into`: that deal's key)."""
+
+    merged_into: str | None = None
+
+
+class DealGap(Event, frozen=True, tag="deal_gap"):
+    """The source said that the deal changed, but not how: suspect until a full record arrives."""
+
+
+class ActivityChanged(Event, frozen=True, tag="activity_changed"):
+    """Some fields of an activity (task, call, e-mail, meeting) changed; only those are in `fields`.
+
+    On `people.events` the key is the activity; `join` sends it on to `deal.events` under the deal's key once some
+    event of the activity has named the deal. Fields, all optional, None for empty:
+
+    * `deal`: the deal's key; `person`: the other side's id; `owner`: the seller's id
+    * `channel`: "call", "email", "meeting", "task", ...; `direction`: see `Direction`
+    * `meets`: true for a meeting, which becomes a contact by itself when it ends
+    * `done`: true once a task, call or e-mail was carried out
+    * `at_us`: when it takes or took place, or is due; for a meeting, its end
+    * `removed`: true when it was deleted
+    """
+
+    activity: str
+    fields: dict[str, Scalar]
+
+
+class PersonChanged(Event, frozen=True, tag="person_changed"):
+    """Fields of a user of the CRM (an owner) changed: `name`, `email`, `active`, `team`, `role`."""
+
+    person: str
+    fields: dict[str, Scalar]
+
+
+class EngagementSeen(Event, frozen=True, tag="engagement_seen"):
+    """Something a buyer did outside the CRM (a CloudEvent). `join` decides, by the playbook, whether it is an intent.
+
+    `kind` is the CloudEvent's type, `data` its scalar attributes; `deal`, `person`, `account` are ids where named.
+    """
+
+    kind: str
+    data: dict[str, Scalar]
+    deal: str | None = None
+    person: str | None = None
+    account: str | None = None
+
+
+class IntentSeen(Event, frozen=True, tag="intent_seen"):
+    """An engagement that the playbook calls high-intent, on the deal that it concerns. `intent` is its name there."""
+
+    intent: str
+    data: dict[str, Scalar]
+    person: str | None = None
+    account: str | None = None
+
+
+class Tick(Event, frozen=True, tag="tick"):
+    """It is `at_us`: everything that the sources sent before has been folded. To every partition."""
+
+
+class SourceGap(Event, frozen=True, tag="source_gap"):
+    """A whole entity of the source lost events (GAP_OVERFLOW): all its deals are suspect. To every partition."""
+
+
+class LoadStarted(Event, frozen=True, tag="load_started"):
+    """A backfill of the source began: its deals wait for `load_ended`, at most until `lease_us`. To every partition."""
+
+    lease_us: int
+
+
+class LoadEnded(Event, frozen=True, tag="load_ended"):
+    """The backfill of the source is complete: what holds now, opens now. To every partition."""
+
+
+DealEvent: TypeAlias = (
+    DealChanged | DealRemoved | DealGap | ActivityChanged | IntentSeen | Tick | SourceGap | LoadStarted | LoadEnded
+)
+PeopleEvent: TypeAlias = ActivityChanged | PersonChanged | EngagementSeen
+AnyEvent: TypeAlias = DealEvent | PersonChanged | EngagementSeen
+
+#: Events that go to every partition of `deal.events` instead of to one key.
+CONTROLS = (Tick, SourceGap, LoadStarted, LoadEnded)
