@@ -6,9 +6,13 @@ no `a`. A field that is *empty* is known: an expression that cannot be evaluated
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import cel
+
+# "Failed to parse expression 'a &&': ERROR: <input>:1:5: Syntax error: extraneous input 'b' expecting <EOF>"
+_PLACE = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?:Syntax error: )?(?P<what>.*?)(?: expecting .*)?$")
 
 
 class CriterionError(ValueError):
@@ -39,4 +43,6 @@ class Expression:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+    first = str(error).split("\n", 1)[0]
+    place = _PLACE.search(first)
+    return first if place is None else f"line {place['line']}, column {place['column']}: {place['what']}"

@@ -56,7 +56,7 @@ def load(text: str, file: str) -> Loaded:
         try:
             playbook = Playbook.model_validate(tree.values)
         except ValidationError as error:
-            found += [_flaw(tree, each) for each in error.errors(include_url=False)]
+            found += [_flaw(tree, each) for each in _own(error.errors(include_url=False))]
     if found:
         raise PlaybookError(
             tuple(
@@ -76,6 +76,16 @@ def content_hash(playbook: Playbook) -> str:
 def dotted(path: Path) -> str:
     """`pipelines[0].stages[2].max_days`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def _own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without "too short" of a list whose items were refused: pydantic counts only those that passed."""
+    return [
+        each
+        for each in errors
+        if each["type"] != "too_short"
+        or not any(other["loc"][: len(each["loc"])] == each["loc"] for other in errors if other is not each)
+    ]
 
 
 def _flaw(tree: Tree, error: ErrorDetails) -> Flaw:
