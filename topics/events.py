@@ -15,6 +15,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from topics.instants import DAY_US
+
 Scalar: TypeAlias = str | float | int | bool | None
 Order: TypeAlias = tuple[int, int, int, str]
 Origin: TypeAlias = Literal["live", "backfill"]
@@ -135,10 +137,14 @@ class EngagementSeen(Event, frozen=True, tag="engagement_seen"):
 
 
 class IntentSeen(Event, frozen=True, tag="intent_seen"):
-    """An engagement that the playbook calls high-intent, on the deal that it concerns. `intent` is its name there."""
+    """An engagement that the playbook calls high-intent, on the deal that it concerns. `intent` is its name there.
+
+    `window_us` is the playbook's window at that time: within it, the same intent again says nothing new.
+    """
 
     intent: str
     data: dict[str, Scalar]
+    window_us: int = DAY_US
     person: str | None = None
     account: str | None = None
 

@@ -1,0 +1,176 @@
+"""Episodes own the edges: what holds now, compared with what was open, gives opened, updated and resolved.
+
+A detector answers with findings. A finding with an `anchor` is the same episode as long as it names the same anchor. A
+finding without one is a condition of which a deal has at most one run at a time: it is anchored at the event that made
+it true, and runs until it holds no longer.
+
+An episode that begins while its deal is muted (a backfill, a gap in the source) is not *told*: nobody hears of its
+opening or its end, and if it still holds when the mute ends it opens then (laws 13 and 14).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from signals.deal import Deal, Mark
+from topics.events import Scalar
+from topics.instants import DAY_US, rfc3339
+from topics.signals import Kind, Resolution, Severity, Step
+
+Details = tuple[dict[str, Scalar], ...]
+
+
+class Finding(NamedTuple):
+    """A detector's answer that something holds.
+
+    `start_us` and `limit_us` belong to kinds that count time: the observed value is then measured from the start.
+    `observed` and `limit` (in `unit`) are given by the others. `expires_us`: the last instant at which it may hold.
+    """
+
+    reason: str
+    anchor: str | None = None
+    severity: Severity = Severity.WARNING
+    start_us: int | None = None
+    limit_us: int | None = None
+    observed: float | None = None
+    limit: float | None = None
+    unit: str = "d"
+    details: Details = ()
+    causes: tuple[Mark, ...] = ()
+    expires_us: int | None = None
+
+
+class Episode(msgspec.Struct, frozen=True, array_like=True):
+    """A run of a condition on one deal. `observed` is the value at opening; `expires_us` the end by time, if any."""
+
+    kind: Kind
+    anchor: str
+    severity: Severity
+    opened_us: int
+    told: bool
+    reason: str
+    observed: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    details: Details = ()
+    causes: tuple[Mark, ...] = ()
+    expires_us: int | None = None
+
+    @property
+    def identity(self) -> tuple[Kind, str]:
+        """What makes it this episode of its deal."""
+        return (self.kind, self.anchor)
+
+
+class Transition(NamedTuple):
+    """What happened to an episode, dated, with the deal as it was then."""
+
+    step: Step
+    episode: Episode
+    at_us: int
+    deal: Deal
+    resolution: Resolution | None = None
+
+
+class Occasion(NamedTuple):
+    """When and why a deal is judged.
+
+    `at_us` is the instant of judging; `dated_us` the instant that transitions carry: the event's, or the due when time
+    alone made the difference (`cause` is then None).
+    """
+
+    at_us: int
+    dated_us: int
+    cause: Mark | None
+
+
+def compare(
+    deal: Deal, kind: Kind, open_now: tuple[Episode, ...], findings: tuple[Finding, ...], on: Occasion
+) -> tuple[tuple[Episode, ...], list[Transition]]:
+    """The episodes of one kind after a judgement, and the transitions that led there."""
+    if not findings and not open_now:
+        return (), []
+    transitions: list[Transition] = []
+    left = {episode.anchor: episode for episode in open_now}
+    kept: list[Episode] = []
+    for finding in findings:
+        anchor = _anchor(finding, open_now, on)
+        known = left.pop(anchor, None)
+        episode = _opened(deal, kind, anchor, finding, on) if known is None else _continued(known, finding)
+        kept.append(episode)
+        if known is None:
+            transitions.append(Transition(Step.OPENED, episode, on.dated_us, deal))
+        elif _differs(known, episode):
+            transitions.append(Transition(Step.UPDATED, episode, on.dated_us, deal))
+    transitions.extend(
+        Transition(Step.RESOLVED, episode, on.dated_us, deal, _resolution(deal, episode, on))
+        for episode in left.values()
+    )
+    return tuple(kept), transitions
+
+
+def told(transitions: list[Transition]) -> list[Transition]:
+    """Those that are for others to hear."""
+    return [transition for transition in transitions if transition.episode.told]
+
+
+def _anchor(finding: Finding, open_now: tuple[Episode, ...], on: Occasion) -> str:
+    if finding.anchor is not None:
+        return finding.anchor
+    if open_now:
+        return open_now[0].anchor
+    return rfc3339(on.dated_us) if on.cause is None else on.cause.event
+
+
+def _opened(deal: Deal, kind: Kind, anchor: str, finding: Finding, on: Occasion) -> Episode:
+    observed = finding.observed if finding.start_us is None else (on.dated_us - finding.start_us) / DAY_US
+    limit = finding.limit if finding.limit_us is None else finding.limit_us / DAY_US
+    return Episode(
+        kind=kind,
+        anchor=anchor,
+        severity=finding.severity,
+        opened_us=on.dated_us,
+        told=not deal.muted,
+        reason=finding.reason,
+        observed=observed,
+        limit=limit,
+        unit=finding.unit if observed is not None else "",
+        details=finding.details,
+        causes=finding.causes or (() if on.cause is None else (on.cause,)),
+        expires_us=finding.expires_us,
+    )
+
+
+def _continued(known: Episode, finding: Finding) -> Episode:
+    """The same run, with what it shows now; value and limit stay those of the opening (law 11)."""
+    if (known.severity, known.reason, known.details, known.expires_us) == (
+        finding.severity,
+        finding.reason,
+        finding.details,
+        finding.expires_us,
+    ):
+        return known
+    return msgspec.structs.replace(
+        known,
+        severity=finding.severity,
+        reason=finding.reason,
+        details=finding.details,
+        causes=finding.causes or known.causes,
+        expires_us=finding.expires_us,
+    )
+
+
+def _differs(known: Episode, now: Episode) -> bool:
+    return known is not now and (known.severity, known.reason, known.details) != (now.severity, now.reason, now.details)
+
+
+def _resolution(deal: Deal, episode: Episode, on: Occasion) -> Resolution:
+    if deal.merged_into is not None:
+        return Resolution.MERGED_AWAY
+    if deal.removed:
+        return Resolution.CLOSED
+    if episode.expires_us is not None and on.at_us > episode.expires_us:
+        return Resolution.EXPIRED
+    return Resolution.FIXED

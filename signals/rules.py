@@ -1,0 +1,181 @@
+"""The compiled playbook: what detectors ask for, looked up instead of searched. Made once, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from playbook.criteria import Expression
+from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Scope, Segment, Stage
+from playbook.needs import NEEDS
+from playbook.owners import Directory
+from signals.deal import Deal
+from topics.events import Scalar
+from topics.instants import DAY_US
+from topics.signals import Kind
+from topics.sources.source import Provides, Source
+
+
+def days_us(days: float) -> int:
+    """A limit in days as whole microseconds."""
+    return round(days * DAY_US)
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A named criterion, compiled."""
+
+    name: str
+    expression: Expression
+
+    def judge(self, values: Mapping[str, Scalar]) -> bool | None:
+        """True, false, or None for unknown."""
+        return self.expression.judge(values)
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """The condition that a field is not empty; unknown where the field is."""
+
+    name: str
+    field: str
+
+    def judge(self, values: Mapping[str, Scalar]) -> bool | None:
+        """True, false, or None for unknown."""
+        if self.field not in values:
+            return None
+        value = values[self.field]
+        return value is not None and value != ""
+
+
+class StageRule(msgspec.Struct, frozen=True):
+    """One stage with its limits in microseconds. `order` is its place in its pipeline."""
+
+    pipeline: str
+    name: str
+    order: int
+    is_open: bool
+    overstay_us: int
+    contact_us: int
+    is_sql: bool
+    entry: tuple[Condition | Filled, ...]
+    exit: tuple[Condition | Filled, ...]
+
+
+class PipelineRule(msgspec.Struct, frozen=True):
+    """The stages of one pipeline, by every value that a CRM may write."""
+
+    name: str
+    by_value: dict[str, StageRule]
+
+
+class SegmentRule(msgspec.Struct, frozen=True):
+    """One segment: its predicate (None: every deal) and its corridor in microseconds (None: no limit)."""
+
+    name: str
+    when: Expression | None
+    cycle_us: int | None
+
+
+class Rules:
+    """Everything that is defined, compiled. `version` is the playbook's content hash."""
+
+    def __init__(self, playbook: Playbook, version: str, sources: Iterable[Source] = ()) -> None:
+        self.playbook = playbook
+        self.version = version
+        self.directory = Directory(playbook.owners)
+        settings = playbook.signals
+        self.settings = settings
+        self.plan_us = days_us(settings.contact_gap.plan_days)
+        self.settle_us = round(settings.gate_violated.settle_seconds * 1_000_000)
+        self.sql_fields = playbook.sql.fields
+        self.icp = tuple(_condition(criterion) for criterion in playbook.icp)
+        self.segments = tuple(self._segment(segment) for segment in playbook.segments)
+        self._default_cycle_us = None if settings.cycle_exceeded.days is None else days_us(settings.cycle_exceeded.days)
+        compiled = [self._pipeline(pipeline) for pipeline in playbook.pipelines]
+        self._by_value = {
+            value: rule
+            for pipeline, rule in zip(playbook.pipelines, compiled, strict=True)
+            for value in (pipeline.name, *pipeline.values)
+        }
+        catch_all = [rule for pipeline, rule in zip(playbook.pipelines, compiled, strict=True) if not pipeline.values]
+        self._other = (catch_all or compiled)[0]
+        self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
+        self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in sources}
+        self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
+        self.segment_reads = _references(segment.when for segment in self.segments)
+        self.gate_reads = self._gate_reads(compiled)
+
+    def kinds_for(self, source: str) -> frozenset[Kind]:
+        """The kinds that are on for deals of a source: switched on, and their input provided (law 13)."""
+        return self._provided.get(source, self._enabled)
+
+    def stage(self, deal: Deal, value: str) -> StageRule | None:
+        """What a stage's value means in the deal's pipeline. None: the playbook does not define it."""
+        pipeline = deal.fields.get("pipeline")
+        rule = self._by_value.get(pipeline, self._other) if isinstance(pipeline, str) else self._other
+        return rule.by_value.get(value)
+
+    def segment(self, fields: Mapping[str, Scalar]) -> SegmentRule | None:
+        """The first segment whose predicate is true."""
+        for segment in self.segments:
+            if segment.when is None or segment.when.judge(fields) is True:
+                return segment
+        return None
+
+    def cycle_us(self, segment: SegmentRule | None) -> int | None:
+        """The corridor of a segment, else the general one; None: no limit."""
+        return self._default_cycle_us if segment is None or segment.cycle_us is None else segment.cycle_us
+
+    def owner(self, fields: Mapping[str, Scalar]) -> Owner | None:
+        """The playbook's person behind the deal's owner."""
+        owner_id = fields.get("owner_id")
+        return self.directory.find(owner_id) if isinstance(owner_id, str) else None
+
+    def _segment(self, segment: Segment) -> SegmentRule:
+        when = None if segment.when is None else Expression(segment.when)
+        return SegmentRule(segment.name, when, None if segment.cycle_days is None else days_us(segment.cycle_days))
+
+    def _pipeline(self, pipeline: Pipeline) -> PipelineRule:
+        names = [stage.name for stage in pipeline.stages]
+        sql_from = names.index(pipeline.sql_stage) if pipeline.sql_stage else len(names)
+        by_value: dict[str, StageRule] = {}
+        for order, stage in enumerate(pipeline.stages):
+            rule = self._stage(pipeline, stage, order, is_sql=order >= sql_from)
+            by_value.update(dict.fromkeys((stage.name, *stage.values), rule))
+        return PipelineRule(pipeline.name, by_value)
+
+    def _stage(self, pipeline: Pipeline, stage: Stage, order: int, *, is_sql: bool) -> StageRule:
+        is_open = stage.outcome is Outcome.OPEN
+        filled = tuple(Filled(f"{name} is filled", name) for name in stage.required_fields)
+        return StageRule(
+            pipeline=pipeline.name,
+            name=stage.name,
+            order=order,
+            is_open=is_open,
+            overstay_us=days_us(stage.max_days or self.settings.stage_overstay.days),
+            contact_us=days_us(stage.contact_days or self.settings.contact_gap.days),
+            is_sql=is_sql and is_open,
+            entry=(*(_condition(criterion) for criterion in stage.entry), *filled),
+            exit=tuple(_condition(criterion) for criterion in stage.exit),
+        )
+
+    @staticmethod
+    def _gate_reads(pipelines: Iterable[PipelineRule]) -> frozenset[str]:
+        names: set[str] = set()
+        for pipeline in pipelines:
+            for stage in pipeline.by_value.values():
+                for condition in (*stage.entry, *stage.exit):
+                    names |= {condition.field} if isinstance(condition, Filled) else condition.expression.references
+        return frozenset(names)
+
+
+def _condition(criterion: Criterion) -> Condition:
+    return Condition(criterion.name, Expression(criterion.when))
+
+
+def _references(expressions: Iterable[Expression | None]) -> frozenset[str]:
+    return frozenset().union(*(one.references for one in expressions if one is not None))
+
+
+def _provided_kinds(provides: frozenset[Provides]) -> frozenset[Kind]:
+    return frozenset(kind for kind in Kind if NEEDS.get(kind, frozenset()) <= provides)

@@ -1,0 +1,196 @@
+"""One function decides: `step(panel, state, stored) -> Stepped`.
+
+A deal's state is a folded *base* and the short *tail* of events inside the lateness horizon, with the folded present
+beside them. In order, an event is folded into the present. Out of order, the tail is sorted and folded again from the
+base, and what was said is put right: any arrival order converges by construction (law 5). Older than the base is
+`too_late`: counted, never silent.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from signals.deal import Deal
+from signals.episodes import Episode, Transition
+from signals.judge import Panel, Stored, Watch, advance, fold, run
+from topics.events import Order, Tick
+from topics.instants import DAY_US
+from topics.signals import Resolution, Step
+
+#: How late an event may be and still be put in its place (law 5).
+HORIZON_US = 3 * DAY_US
+#: A tail longer than this is shortened from its old end before its time: one busy deal must not slow the others.
+MAX_TAIL = 256
+#: A tail longer than this is shortened as soon as its older half is beyond the horizon.
+LONG_TAIL = 16
+
+_replace = msgspec.structs.replace
+
+
+class Fate(StrEnum):
+    """What became of an event."""
+
+    FOLDED = "folded"
+    REFOLDED = "refolded"
+    DUPLICATE = "duplicate"
+    TOO_LATE = "too_late"
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a deal.
+
+    `now` is the present. `base` is the deal before the tail; None when there is no tail, and nothing has happened by
+    time inside the horizon: the present is then its own base. `covers` is the order of the last event in the base.
+    `schema` numbers the form of this value, so that a later release can read it.
+    """
+
+    now: Watch
+    base: Watch | None = None
+    tail: tuple[Stored, ...] = ()
+    covers: Order | None = None
+    schema: int = 1
+
+    @property
+    def due_us(self) -> int | None:
+        """When the deal wants the next visit: a detector's due, or the end of the horizon of what is kept."""
+        due = self.now.due_us
+        if self.base is None:
+            return due
+        settled = self.now.now_us + HORIZON_US
+        return settled if due is None or settled < due else due
+
+
+class Stepped(NamedTuple):
+    """A deal after an event: its state, what is to be said, when to visit it again, what became of the event."""
+
+    state: State
+    transitions: list[Transition]
+    due_us: int | None
+    fate: Fate
+
+
+def step(panel: Panel, state: State | None, stored: Stored) -> Stepped:
+    """Fold one event of one deal, or let time pass for it (a `Tick`). Pure."""
+    state = state or State(Watch(Deal(stored.event.key, stored.event.source)))
+    if isinstance(stored.event, Tick):
+        state, transitions = _ticked(panel, state, stored.event.at_us)
+        return Stepped(state, transitions, state.due_us, Fate.FOLDED)
+    fate = _fate(state, stored)
+    if fate is Fate.FOLDED:
+        state, transitions = _folded(panel, state, stored)
+    elif fate is Fate.REFOLDED:
+        state, transitions = _refolded(panel, state, stored)
+    else:
+        transitions = []
+    return Stepped(state, transitions, state.due_us, fate)
+
+
+def _fate(state: State, stored: Stored) -> Fate:
+    order = stored.event.order
+    if any(one.event.id == stored.event.id for one in state.tail):
+        return Fate.DUPLICATE
+    if state.covers is not None and order <= state.covers:
+        return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
+    if state.tail and order < state.tail[-1].event.order:
+        return Fate.REFOLDED
+    if stored.event.at_us >= state.now.now_us:
+        return Fate.FOLDED
+    # Time has passed the event. Without a base that was longer ago than the horizon, and is final.
+    return Fate.REFOLDED if state.base is not None else Fate.TOO_LATE
+
+
+def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:
+    if state.base is not None and at_us - state.now.now_us > HORIZON_US:
+        state = _settled(state)
+    now, transitions = advance(panel, state.now, at_us)
+    if now.dues == state.now.dues and now.episodes == state.now.episodes:
+        return state, transitions
+    return _replace(state, now=now, base=state.base or state.now), transitions
+
+
+def _settled(state: State) -> State:
+    """Everything is beyond the horizon: the present becomes the base, and the tail is forgotten."""
+    covers = state.tail[-1].event.order if state.tail else state.covers
+    return State(state.now, covers=covers)
+
+
+def _folded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
+    at_us = stored.event.at_us
+    if state.base is not None and at_us - state.now.now_us > HORIZON_US:
+        state = _settled(state)
+    base = state.base or state.now
+    now, transitions = fold(panel, state.now, stored)
+    now = now if now.now_us >= at_us else _replace(now, now_us=at_us)
+    folded = _replace(state, now=now, base=base, tail=(*state.tail, stored))
+    return _shortened(panel, folded), transitions
+
+
+def _shortened(panel: Panel, state: State) -> State:
+    """Fold the older half of a long tail into the base once it is beyond the horizon, or the tail is at its cap."""
+    tail, base = state.tail, state.base
+    half = len(tail) // 2
+    if base is None or len(tail) <= LONG_TAIL:
+        return state
+    if len(tail) <= MAX_TAIL and state.now.now_us - tail[half - 1].event.at_us <= HORIZON_US:
+        return state
+    last = tail[half - 1].event
+    base, _ = run(panel, base, tail[:half], last.at_us)
+    return _replace(state, base=base, tail=tail[half:], covers=last.order)
+
+
+def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
+    """Put a late event in its place, fold the tail again, and put right what was said."""
+    base = state.base or state.now
+    tail = list(state.tail)
+    insort(tail, stored, key=lambda one: one.event.order)
+    until_us = max(state.now.now_us, tail[-1].event.at_us)
+    _, before = run(panel, base, state.tail, state.now.now_us)
+    now, after = run(panel, base, tail, until_us)
+    refolded = _replace(state, now=now, base=base, tail=tuple(tail))
+    return _shortened(panel, refolded), _put_right(state.now, before, now, after)
+
+
+def _put_right(old: Watch, before: list[Transition], new: Watch, after: list[Transition]) -> list[Transition]:
+    """What must be said, so that whoever heard `before` knows what whoever heard `after` knows.
+
+    Said again: what is new. An episode that never was is `corrected`, dated at T. One whose end never was is opened
+    again.
+    """
+    heard = {_said(one) for one in before}
+    transitions = [one for one in after if _said(one) not in heard]
+    old_open, new_open = _open(old), _open(new)
+    ended = {one.episode.identity for one in transitions if one.step is Step.RESOLVED}
+    begun = {one.episode.identity for one in transitions if one.step is Step.OPENED}
+    for identity, episode in old_open.items():
+        if identity not in new_open and identity not in ended:
+            transitions.append(Transition(Step.RESOLVED, episode, new.now_us, new.deal, Resolution.CORRECTED))
+    for identity, episode in new_open.items():
+        if identity not in old_open and identity not in begun:
+            transitions.append(Transition(Step.OPENED, episode, episode.opened_us, new.deal))
+        elif identity in old_open and _shown(episode) != _shown(old_open[identity]) and identity not in begun:
+            transitions.append(Transition(Step.UPDATED, episode, new.now_us, new.deal))
+    return transitions
+
+
+def _said(transition: Transition) -> tuple[object, ...]:
+    episode = transition.episode
+    return (
+        transition.step,
+        *episode.identity,
+        transition.at_us,
+        transition.resolution,
+        episode.severity,
+        episode.reason,
+    )
+
+
+def _shown(episode: Episode) -> tuple[object, ...]:
+    return (episode.severity, episode.reason, episode.details, episode.opened_us)
+
+
+def _open(watch: Watch) -> dict[tuple[str, str], Episode]:
+    return {episode.identity: episode for episode in watch.episodes if episode.told}
