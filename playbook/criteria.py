@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import cel
 
-# "Failed to parse expression 'a &&': ERROR: <input>:1:5: Syntax error: extraneous input 'b' expecting <EOF>"
+# cel says: Failed to parse expression, then ERROR, <input>, line and column, the mistake, and what it expected instead.
 _PLACE = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?:Syntax error: )?(?P<what>.*?)(?: expecting .*)?$")
 
 
