@@ -1,0 +1,257 @@
+"""Files of a mapping to raw records, merged in order of time, the same in every run.
+
+A table is read row by row. What is `sorted: true` in the mapping is streamed, so its size does not matter; any other
+table is held and sorted in memory. Between rows of the same instant the mapping's order of tables decides, then the
+file's own order. A row without a usable time goes before the dated rows of its table when that is sorted here, and
+stays where it is when it is streamed.
+
+What is wrong with a row becomes a record that the parser rejects; what is wrong with a file is a `FilesError`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import heapq
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TextIO, TypeAlias
+
+from topics.outcomes import RawRecord
+from topics.sources.cells import Reason
+from topics.sources.mapping import Column, Lookup, Mapping, RowTable
+from topics.sources.tables import MAX_CELL, Row, cleaned, encode, first_moment
+
+Cells: TypeAlias = dict[str, str]
+Join: TypeAlias = Callable[[Cells], dict[str, str | None]]
+
+
+class FilesError(ValueError):
+    """Files that cannot be read as the mapping says; `problems` holds all that was found."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Line(NamedTuple):
+    """One row of a file: its cells by heading, or what is wrong with it."""
+
+    cells: Cells
+    flaw: str = ""
+    detail: str = ""
+
+
+class _Placed(NamedTuple):
+    """A record and its place in the merge."""
+
+    at_us: int
+    table: int
+    n: int
+    record: RawRecord
+
+
+def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
+    """Every row of every table under a folder (or of the tables that one file belongs to), in order of time.
+
+    Raises FilesError, before the first record where it can: files or columns that are not there, unreadable files, a
+    table that is `sorted: true` and is not.
+    """
+    folder, tables = _chosen(path, mapping)
+    if problems := list(_problems(folder, mapping, tables)):
+        raise FilesError(problems)
+    lookups = {name: _lookup(folder, table) for name, table in mapping.lookups().items()}
+    order = list(mapping.tables)
+    streams = [_placed(folder, mapping, lookups, name, order.index(name)) for name in tables]
+    return (placed.record for placed in heapq.merge(*streams, key=_place))
+
+
+def _place(placed: _Placed) -> tuple[int, int, int]:
+    return placed[:3]
+
+
+def _chosen(path: Path, mapping: Mapping) -> tuple[Path, dict[str, RowTable]]:
+    """The folder, and the tables that are read from it. Given a file: its folder, and the tables that it belongs to."""
+    tables = mapping.row_tables()
+    if path.is_dir():
+        return path, tables
+    if not path.is_file():
+        raise FilesError([f"{path}: no such file or folder"])
+    chosen = {name: table for name, table in tables.items() if path in _matches(path.parent, table.file)}
+    if not chosen:
+        raise FilesError([f"{path}: no table of the mapping is read from a file of this name"])
+    return path.parent, chosen
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """The files of a table in order of name: one table, one after the other."""
+    return sorted(found for found in folder.glob(pattern) if found.is_file())
+
+
+def _problems(folder: Path, mapping: Mapping, tables: dict[str, RowTable]) -> Iterator[str]:
+    for name, table in tables.items():
+        own = {column for column in table.own_columns() if not mapping.is_joined(column)}
+        yield from _table_problems(folder, name, table, own)
+    for name, lookup in mapping.lookups().items():
+        yield from _table_problems(folder, name, lookup, {lookup.key, *_wanted(mapping, tables, name)})
+
+
+def _wanted(mapping: Mapping, tables: dict[str, RowTable], lookup: str) -> Iterator[str]:
+    """The columns of a lookup that some table maps."""
+    for table in tables.values():
+        for column in filter(mapping.is_joined, table.columns):
+            name, _, wanted = column.partition(".")
+            if name == lookup:
+                yield wanted
+
+
+def _table_problems(folder: Path, name: str, table: RowTable | Lookup, columns: set[str]) -> Iterator[str]:
+    files = _matches(folder, table.file)
+    if not files:
+        yield f"{name}: no file {table.file!r} in {folder}"
+    for file in files:
+        try:
+            heading = _heading(file, table)
+        except FilesError as error:
+            yield from error.problems
+            continue
+        yield from (f"{file.name}: no column {column!r}" for column in sorted(columns - set(heading)))
+        yield from (f"{file.name}: {times} columns {column!r}" for column, times in heading.items() if times > 1)
+
+
+def _heading(file: Path, table: RowTable | Lookup) -> Counter[str]:
+    with _opened(file, table) as text:
+        return Counter(next(csv.reader(text, delimiter=table.delimiter, strict=True), []))
+
+
+@contextmanager
+def _opened(file: Path, table: RowTable | Lookup) -> Iterator[TextIO]:
+    """The file as text, unpacked. Bytes that are no text come through as surrogates, so that only their row is lost."""
+    encoding = "utf-8-sig" if table.encoding.lower() in {"utf-8", "utf8"} else table.encoding
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "rt", encoding=encoding, errors="surrogateescape", newline="") as text:
+            yield text
+    except (OSError, EOFError, zlib.error, csv.Error, UnicodeError) as error:
+        raise FilesError([f"{file.name}: {error}"]) from error
+
+
+def _lines(folder: Path, table: RowTable | Lookup) -> Iterator[Line]:
+    for file in _matches(folder, table.file):
+        with _opened(file, table) as text:
+            yield from csv_lines(text, table.delimiter)
+
+
+def csv_lines(text: Iterable[str], delimiter: str) -> Iterator[Line]:
+    """The rows under the heading. Empty lines are none."""
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    heading = next(reader, [])
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Line({}, Reason.BAD_QUOTING, f"line {reader.line_num}: {error}")
+            continue
+        if row:
+            yield _line(heading, row)
+
+
+def _line(heading: list[str], row: list[str]) -> Line:
+    cells = dict(zip(heading, row, strict=False))
+    if len(row) != len(heading):
+        return Line(_shown(cells), Reason.RAGGED_ROW, f"{len(row)} cells under {len(heading)} headings")
+    if any(len(cell) > MAX_CELL for cell in row):
+        return Line({}, Reason.TOO_LONG, f"a cell of {max(map(len, row))} characters")
+    if any("\udc80" <= sign <= "\udcff" for cell in row if not cell.isascii() for sign in cell):
+        return Line(_shown(cells), Reason.NOT_TEXT, "bytes that are not of the table's encoding")
+    return Line(cells)
+
+
+def _shown(cells: Cells) -> Cells:
+    """The cells of a flawed row as far as they can be shown."""
+    return {name: cell[:MAX_CELL].encode(errors="backslashreplace").decode() for name, cell in cells.items()}
+
+
+def _lookup(folder: Path, table: Lookup) -> dict[str, Cells]:
+    """The rows of a lookup by their key. Raises FilesError for a flawed row and for a key that stands twice."""
+    rows: dict[str, Cells] = {}
+    problems = []
+    for n, line in enumerate(_lines(folder, table), start=1):
+        key = line.cells.get(table.key, "").strip()
+        if line.flaw:
+            problems.append(f"{table.file}: row {n}: {line.flaw}: {line.detail}")
+        elif rows.setdefault(key, line.cells) != line.cells:
+            problems.append(f"{table.file}: row {n}: a second, different row for {table.key} {key!r}")
+    if problems:
+        raise FilesError(problems)
+    return rows
+
+
+def _join(mapping: Mapping, table: RowTable, lookups: dict[str, dict[str, Cells]]) -> Join:
+    """What the lookups say about a row: their mapped columns as `lookup.column`, and their key as a sign of a match."""
+    steps = [
+        partial(_looked_up, cleaned(mapping, column), name, lookups[column.join], _fetched(mapping, table, column))
+        for name, column in table.columns.items()
+        if column.join
+    ]
+
+    def join(cells: Cells) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for step in steps:
+            found |= step(cells)
+        return found
+
+    return join
+
+
+def _fetched(mapping: Mapping, table: RowTable, column: Column) -> list[tuple[str, str]]:
+    """(name in the record, column of the lookup) of all that a join brings."""
+    lookup = mapping.lookups()[column.join or ""]
+    wanted = (name.partition(".") for name in table.columns if mapping.is_joined(name))
+    columns = {lookup.key, *(name for owner, _, name in wanted if owner == column.join)}
+    return [(f"{column.join}.{name}", name) for name in sorted(columns)]
+
+
+def _looked_up(
+    clean: Callable[[str], str | None],
+    column: str,
+    lookup: dict[str, Cells],
+    fetched: list[tuple[str, str]],
+    cells: Cells,
+) -> dict[str, str | None]:
+    key = clean(cells.get(column, ""))
+    row = None if key is None else lookup.get(key)
+    return {} if row is None else {name: row.get(source) for name, source in fetched}
+
+
+def _placed(
+    folder: Path, mapping: Mapping, lookups: dict[str, dict[str, Cells]], name: str, place: int
+) -> Iterator[_Placed]:
+    table = mapping.row_tables()[name]
+    moment, join = first_moment(mapping, table), _join(mapping, table, lookups)
+    rows = (
+        _Placed(moment(line.cells), place, n, _record(name, n, line, table.deal, join))
+        for n, line in enumerate(_lines(folder, table), start=1)
+    )
+    return _in_order(rows, name) if table.sorted else iter(sorted(rows, key=_place))
+
+
+def _in_order(rows: Iterable[_Placed], name: str) -> Iterator[_Placed]:
+    """The rows as they come, which must be in order. A row without a time gets that of the row before."""
+    last = 0
+    for row in rows:
+        if 0 < row.at_us < last:
+            raise FilesError([f"{name}: row {row.n} is earlier than the one before it, so the table is not sorted"])
+        last = max(last, row.at_us)
+        yield row._replace(at_us=last)
+
+
+def _record(table: str, n: int, line: Line, deal: str, join: Join) -> RawRecord:
+    row = Row(table, n, dict(line.cells), {} if line.flaw else join(line.cells), line.flaw, line.detail)
+    return RawRecord(key=line.cells.get(deal, "").strip().encode() or None, value=encode(row))

@@ -1,0 +1,449 @@
+"""Tables: rows of files, through a mapping file, to events. Pure; reading the files is the programs' business.
+
+One record is one row, as JSON:
+
+    {"table": "sales_pipeline", "n": 17, "row": {"opportunity_id": "1C1I7A6R", ...}}
+
+* `n` is the row's number in its table, from 1. It orders rows of the same instant, and nothing else.
+* `joined` (optional) holds what lookups add: {"accounts.sector": "medical"}.
+* `flaw` and `detail` (optional) say what was wrong with a row that could not be read (see `FLAWS`).
+
+What identifies a change is the table and the row's own content, so that a row that is loaded again is a repeat, and
+so is a row that stands twice in a file. Reasons of rejection: `topics.sources.cells.Reason`. Reasons of silence:
+`undated` (the deal is made all the same), `field_unmapped`, `no_deal` (an activity of no deal), `tombstone`.
+Dirt: repaired, trimmed, empty, unexpected and unmatched, each with the column's name; `contradiction.stage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, NamedTuple, TypeAlias, get_args
+
+import msgspec
+
+from topics.events import ActivityChanged, DealChanged, Direction, Scalar, deal_key, event_id
+from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
+from topics.sources import cells
+from topics.sources.cells import Reason, UnreadableError
+from topics.sources.mapping import (
+    Activity,
+    Column,
+    History,
+    Milestones,
+    RowTable,
+    ValueType,
+    When,
+    load,
+)
+from topics.sources.mapping import Mapping as TableMapping
+from topics.sources.source import Source
+
+Parser: TypeAlias = Callable[[RawRecord], list[Outcome]]
+Text: TypeAlias = Mapping[str, str | None]
+Moment: TypeAlias = Callable[[Text], int | None]
+
+#: What a reader of files may find wrong with a row before there is a row.
+FLAWS = frozenset({Reason.RAGGED_ROW, Reason.BAD_QUOTING, Reason.NOT_TEXT, Reason.TOO_LONG})
+
+MAX_CELL = 65_536  # characters; the longest text property of the CRMs that export tables (HubSpot)
+MAX_ROW_BYTES = 512 * 1024  # so that the row's events fit `deal.events` (1 MB)
+MAX_DEAL_ID = 255
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record of the raw topic, as the module's docstring says."""
+
+    table: str
+    n: Annotated[int, msgspec.Meta(ge=1, le=2**52)]
+    row: dict[str, str | None]
+    joined: dict[str, str | None] = {}
+    flaw: str = ""
+    detail: str = ""
+
+
+_decode = msgspec.json.Decoder(Row).decode
+encode = msgspec.json.Encoder().encode
+
+
+class _Cell(NamedTuple):
+    """A column, compiled."""
+
+    name: str
+    to: str
+    column: Column
+    nulls: frozenset[str]
+    read: cells.Read
+    joined: bool
+    match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
+
+
+class _Plan(NamedTuple):
+    """What all rows of one table have in common, compiled."""
+
+    source: str
+    table: str
+    place: int
+    deal: str
+    nulls: frozenset[str]
+    cells: tuple[_Cell, ...]
+    constants: dict[str, Scalar]
+    moments: tuple[Moment, ...]
+
+
+class _Filled(NamedTuple):
+    """The fields of a row by their names, and by the column that they came from; what was dirty on the way."""
+
+    fields: dict[str, Scalar]
+    by_column: dict[str, str]
+    dirt: tuple[str, ...]
+    complete: bool
+
+
+class _Change(NamedTuple):
+    """What a row says of its deal at one time. `place` of `places` keeps the changes of one row and day in order."""
+
+    at_us: int | None
+    fields: dict[str, Scalar]
+    full: bool = False
+    created: bool = False
+    place: int = 0
+    places: int = 1
+
+
+_Interpret: TypeAlias = Callable[[Row], Outcome]
+
+
+def parser(source: Source) -> Parser:
+    """The parser of one source, its mapping compiled once. Raises MappingError."""
+    mapping = load(source.mapping)
+    interpreters = {
+        name: _interpreter(_plan(source.key, mapping, name, table), table)
+        for name, table in mapping.row_tables().items()
+    }
+
+    def parse(record: RawRecord) -> list[Outcome]:
+        return [_outcome(record.value, interpreters)]
+
+    return parse
+
+
+def parse(source: Source, record: RawRecord) -> list[Outcome]:
+    """One record without a compiled parser; for one-off use."""
+    return parser(source)(record)
+
+
+def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Text], int]:
+    """The time of a row's first event in microseconds, 0 where it says none: the order in which tables are merged."""
+    nulls = frozenset(mapping.nulls)
+    moments = tuple(_moment(mapping, when, nulls) for when in table.event_times())
+
+    def first(row: Text) -> int:
+        try:
+            return min((at_us for moment in moments if (at_us := moment(row)) is not None), default=0)
+        except UnreadableError:
+            return 0
+
+    return first
+
+
+def cleaned(mapping: TableMapping, column: Column) -> Callable[[str], str | None]:
+    """A cell's text after trimming, translation and repair, None for a null: what lookups are asked with."""
+    nulls = frozenset((*mapping.nulls, *column.nulls))
+
+    def clean(cell: str) -> str | None:
+        text = cell.strip()
+        return None if text in nulls else _right(column, text)
+
+    return clean
+
+
+def _outcome(value: bytes | None, interpreters: Mapping[str, _Interpret]) -> Outcome:
+    if value is None:
+        return Silent("tombstone")
+    if len(value) > MAX_ROW_BYTES:
+        return Rejected(Reason.TOO_LONG, f"{len(value)} bytes; the limit is {MAX_ROW_BYTES}")
+    try:
+        row = _decode(value)
+    except msgspec.ValidationError as error:
+        return Rejected(Reason.WRONG_TYPE, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Rejected(Reason.NOT_JSON, str(error))
+    return _interpreted(row, interpreters)
+
+
+def _interpreted(row: Row, interpreters: Mapping[str, _Interpret]) -> Outcome:
+    interpret = interpreters.get(row.table)
+    if interpret is None:
+        return Rejected(Reason.UNKNOWN_TABLE, row.table[:MAX_DEAL_ID])
+    if row.flaw:
+        return Rejected(row.flaw if row.flaw in FLAWS else Reason.WRONG_TYPE, row.detail)
+    try:
+        return interpret(row)
+    except UnreadableError as error:
+        return Rejected(error.reason, str(error))
+
+
+def _plan(source: str, mapping: TableMapping, name: str, table: RowTable) -> _Plan:
+    nulls = frozenset(mapping.nulls)
+    return _Plan(
+        source=source,
+        table=name,
+        place=list(mapping.tables).index(name),
+        deal=table.deal,
+        nulls=nulls,
+        cells=tuple(_cell(mapping, column_name, column) for column_name, column in table.columns.items()),
+        constants=dict(table.constants),
+        moments=tuple(_moment(mapping, when, nulls) for when in table.event_times()),
+    )
+
+
+def _cell(mapping: TableMapping, name: str, column: Column) -> _Cell:
+    lookup = mapping.lookups().get(column.join or "")
+    return _Cell(
+        name=name,
+        to=column.to,
+        column=column,
+        nulls=frozenset((*mapping.nulls, *column.nulls)),
+        read=_read(mapping, column),
+        joined=mapping.is_joined(name),
+        match=f"{column.join}.{lookup.key}" if lookup else "",
+    )
+
+
+def _read(mapping: TableMapping, column: Column) -> cells.Read:
+    where = cells.zone(mapping.timezone)
+    match column.type:
+        case ValueType.TEXT:
+            return cells.text
+        case ValueType.NUMBER:
+            return cells.number(mapping.decimal, mapping.thousands)
+        case ValueType.BOOL:
+            return cells.boolean(column.true_when, column.false_when)
+        case ValueType.DAY if column.to == "created_at":  # the one day that the product reads as an instant
+            return cells.midnight(column.format, where)
+        case ValueType.DAY:
+            return cells.day(column.format, where)
+        case ValueType.INSTANT:
+            return cells.instant(column.format, where)
+
+
+def _moment(mapping: TableMapping, when: When, nulls: frozenset[str]) -> Moment:
+    make = cells.midnight if when.type is ValueType.DAY else cells.instant
+    read = make(when.format, cells.zone(mapping.timezone))
+
+    def moment(row: Text) -> int | None:
+        text = (row.get(when.column) or "").strip()
+        if not text or text in nulls:
+            return None
+        return _named(when.column, read, text)
+
+    return moment
+
+
+def _named(column: str, read: Callable[[str], int], text: str) -> int:
+    try:
+        return read(text)
+    except UnreadableError as error:
+        raise UnreadableError(error.reason, f"{column}: {error}") from error
+
+
+def _deal_id(plan: _Plan, row: Row) -> str:
+    """The deal's id, empty where there is none."""
+    text = (row.row.get(plan.deal) or "").strip()
+    if len(text) > MAX_DEAL_ID:
+        raise UnreadableError(Reason.TOO_LONG, f"{plan.deal}: an id of {len(text)} characters")
+    return "" if text in plan.nulls else text
+
+
+def _filled(plan: _Plan, row: Row) -> _Filled:
+    """Every mapped field of the row. A column that the row does not have is not covered."""
+    fields: dict[str, Scalar] = dict(plan.constants)
+    by_column: dict[str, str] = {}
+    dirt: list[str] = []
+    complete = True
+    for cell in plan.cells:
+        source = row.joined if cell.joined else row.row
+        if cell.joined or cell.name in source:
+            fields[cell.to] = _value(cell, source.get(cell.name), row.joined, dirt)
+            by_column[cell.name] = cell.to
+        else:
+            complete = False
+    return _Filled(fields, by_column, tuple(dirt), complete)
+
+
+def _value(cell: _Cell, raw: str | None, joined: Text, dirt: list[str]) -> Scalar:
+    """The cell's value, None for a null; adds to `dirt` what had to be put right or is missing."""
+    text = _trimmed(cell, raw or "", dirt)
+    if text in cell.nulls or not text:
+        if cell.column.required:
+            dirt.append(f"empty.{cell.name}")
+        return None
+    right = _right(cell.column, text)
+    dirt.extend(_flaws(cell, text, right, joined))
+    try:
+        return cell.read(right)
+    except UnreadableError as error:
+        raise UnreadableError(error.reason, f"{cell.name}: {error}") from error
+
+
+def _trimmed(cell: _Cell, raw: str, dirt: list[str]) -> str:
+    if len(raw) > MAX_CELL:
+        raise UnreadableError(Reason.TOO_LONG, f"{cell.name}: {len(raw)} characters; the limit is {MAX_CELL}")
+    text = raw.strip()
+    if text != raw:
+        dirt.append(f"trimmed.{cell.name}")
+    return text
+
+
+def _right(column: Column, text: str) -> str:
+    repaired = column.repairs.get(text, text)
+    return column.values.get(repaired, repaired)
+
+
+def _flaws(cell: _Cell, text: str, right: str, joined: Text) -> Iterable[str]:
+    if text in cell.column.repairs:
+        yield f"repaired.{cell.name}"
+    if cell.column.expect and right not in cell.column.expect:
+        yield f"unexpected.{cell.name}"
+    if cell.match and cell.match not in joined:
+        yield f"unmatched.{cell.name}"
+
+
+def _interpreter(plan: _Plan, table: RowTable) -> _Interpret:
+    match table:
+        case History():
+            return _history(plan, table)
+        case Activity():
+            return _activity(plan, table)
+        case Milestones():
+            return _milestones(plan, table)
+
+
+def _history(plan: _Plan, table: History) -> _Interpret:
+    fill = _filled if table.changes is None else _single_change(table.changes.field, table.changes.value, plan)
+
+    def interpret(row: Row) -> Outcome:
+        deal = _deal_id(plan, row)
+        if not deal:
+            return Rejected(Reason.NO_DEAL_ID, plan.deal)
+        filled = fill(plan, row)
+        if not filled.by_column:
+            return Silent("field_unmapped")
+        at_us = plan.moments[0](row.row)
+        change = _Change(at_us, filled.fields, full=table.full and filled.complete)
+        return Accepted((_deal_changed(plan, row, deal, change),), "undated" if at_us is None else "", filled.dirt)
+
+    return interpret
+
+
+def _single_change(field: str, value: str, plan: _Plan) -> Callable[[_Plan, Row], _Filled]:
+    """Reads a row that says which field it changes, as if that field were a column."""
+    by_name = {cell.name: cell for cell in plan.cells}
+
+    def fill(plan: _Plan, row: Row) -> _Filled:
+        cell = by_name.get((row.row.get(field) or "").strip())
+        if cell is None or value not in row.row:
+            return _Filled({}, {}, (), complete=False)
+        dirt: list[str] = []
+        fields = plan.constants | {cell.to: _value(cell, row.row[value], row.joined, dirt)}
+        return _Filled(fields, {cell.name: cell.to}, tuple(dirt), complete=False)
+
+    return fill
+
+
+def _activity(plan: _Plan, table: Activity) -> _Interpret:
+    def interpret(row: Row) -> Outcome:
+        deal = _deal_id(plan, row)
+        if not deal:
+            return Silent("no_deal")
+        at_us = plan.moments[0](row.row)
+        if at_us is None:
+            return Silent("undated")
+        filled = _filled(plan, row)
+        _check_direction(filled.fields.get("direction"))
+        fields = {"done": True} | filled.fields | {"deal": deal_key(plan.source, deal), "at_us": at_us}
+        return Accepted((_activity_changed(plan, row, table.id, at_us, fields),), "", filled.dirt)
+
+    return interpret
+
+
+def _check_direction(direction: Scalar) -> None:
+    if direction is not None and direction not in get_args(Direction):
+        raise UnreadableError(Reason.WRONG_TYPE, f"direction: {str(direction)[:60]!r}")
+
+
+def _activity_changed(
+    plan: _Plan, row: Row, id_column: str | None, at_us: int, fields: dict[str, Scalar]
+) -> ActivityChanged:
+    content = _content_id(plan, row)
+    activity = ((row.row.get(id_column) or "").strip() if id_column else "") or content
+    return ActivityChanged(
+        id=content,
+        key=deal_key(plan.source, activity),
+        source=plan.source,
+        at_us=at_us,
+        seq=(plan.place, row.n),
+        activity=activity,
+        fields=fields,
+    )
+
+
+def _milestones(plan: _Plan, table: Milestones) -> _Interpret:
+    """The dated columns of a row, as changes.
+
+    Where the dates and the row's stage contradict each other, or there are none, the row is undated: it says where
+    the deal is, not since when.
+    """
+
+    def interpret(row: Row) -> Outcome:
+        deal = _deal_id(plan, row)
+        if not deal:
+            return Rejected(Reason.NO_DEAL_ID, plan.deal)
+        filled = _filled(plan, row)
+        reached = [
+            (at_us, place) for place, moment in enumerate(plan.moments) if (at_us := moment(row.row)) is not None
+        ]
+        if _agree(reached, filled.fields.get("stage"), table):
+            events = tuple(_deal_changed(plan, row, deal, change) for change in _passed(table, filled, reached))
+            return Accepted(events, "", filled.dirt)
+        undated = _deal_changed(plan, row, deal, _Change(None, filled.fields, full=filled.complete))
+        contradiction = ("contradiction.stage",) if reached else ()
+        return Accepted((undated,), "undated", filled.dirt + contradiction)
+
+    return interpret
+
+
+def _agree(reached: list[tuple[int, int]], stage: Scalar, table: Milestones) -> bool:
+    """Whether the dates rise in the milestones' order and end with the one that the row's stage belongs to."""
+    return bool(reached) and reached == sorted(reached) and stage in table.milestones[reached[-1][1]].stage
+
+
+def _passed(table: Milestones, filled: _Filled, reached: list[tuple[int, int]]) -> Iterable[_Change]:
+    """One change per date. The last is the full row; those before do not know what a later one revealed."""
+    reveals = [{filled.by_column.get(name) for name in milestone.reveals} for milestone in table.milestones]
+    *earlier, (last_us, last) = reached
+    for position, (at_us, place) in enumerate(earlier, start=1):
+        hidden = set[str | None]().union(*(reveals[later] for _, later in reached[position:]))
+        known = {name: value for name, value in filled.fields.items() if name not in hidden}
+        fields = known | {"stage": table.milestones[place].stage[0]}
+        yield _Change(at_us, fields, created=table.milestones[place].creates, place=place, places=len(reveals))
+    created = table.milestones[last].creates
+    yield _Change(last_us, filled.fields, full=filled.complete, created=created, place=last, places=len(reveals))
+
+
+def _deal_changed(plan: _Plan, row: Row, deal: str, change: _Change) -> DealChanged:
+    return DealChanged(
+        id=event_id(_content_id(plan, row), change.place),
+        key=deal_key(plan.source, deal),
+        source=plan.source,
+        at_us=change.at_us or 0,
+        seq=(plan.place, row.n * change.places + change.place),
+        fields=change.fields,
+        full=change.full,
+        created=change.created,
+        undated=change.at_us is None,
+    )
+
+
+def _content_id(plan: _Plan, row: Row) -> str:
+    return event_id(plan.source, plan.table, *sorted(f"{name}={value or ''}" for name, value in row.row.items()))
