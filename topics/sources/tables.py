@@ -428,7 +428,9 @@ def _passed(table: Milestones, filled: _Filled, reached: list[tuple[int, int]]) 
         fields = known | {"stage": table.milestones[place].stage[0]}
         yield _Change(at_us, fields, created=table.milestones[place].creates, place=place, places=len(reveals))
     created = table.milestones[last].creates
-    yield _Change(last_us, filled.fields, full=filled.complete, created=created, place=last, places=len(reveals))
+    # A full record of a deal never seen before does not say since when it is in its stage; a milestone does.
+    full = filled.complete and (created or bool(earlier))
+    yield _Change(last_us, filled.fields, full=full, created=created, place=last, places=len(reveals))
 
 
 def _deal_changed(plan: _Plan, row: Row, deal: str, change: _Change) -> DealChanged:
