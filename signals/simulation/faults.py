@@ -1,0 +1,209 @@
+"""Planted faults: otherwise clean deals, each with one thing wrong, and the instant at which that must be noticed.
+
+A clean deal walks through every stage at half the limits, talks to its buyer twice within each contact limit, has its
+boxes ticked in time and its close date left alone. One function per kind then spoils exactly one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import NamedTuple
+
+from signals.simulation import ids, market
+from signals.simulation.changes import (
+    CREATE,
+    DAY_MS,
+    INTENT,
+    OPPORTUNITY,
+    TASK,
+    UPDATE,
+    Change,
+    Planted,
+    Value,
+)
+from signals.simulation.limits import Limits
+from signals.simulation.profile import Profile, World, opening_fields
+from signals.simulation.seasons import day_of, midnight_ms
+from topics.signals import Kind
+
+_UNHURRIED = 0.5
+_STEADY = 3  # contacts within one contact limit
+_FAR_CLOSE_DAYS = 400
+_PUSH_DAYS = 14
+_PUSH_EVERY_MS = 10 * DAY_MS
+_BEYOND = 1.5
+_MOST_CONTACTS = 300
+_SERIAL = 1000
+
+
+class _Plan(NamedTuple):
+    """A clean deal in the making: its stage entries, how long it goes on, and its changes so far."""
+
+    deal: Profile
+    limits: Limits
+    entries: tuple[tuple[int, int], ...]
+    end_ms: int
+    ticked: frozenset[str]
+    silent_after_ms: int | None = None
+    extra: tuple[Change, ...] = ()
+    cause: Planted | None = None
+
+    def entered(self, stage: int) -> int:
+        """When the deal first enters a stage."""
+        return next(at for at, entered in self.entries if entered == stage)
+
+
+def spoilt(world: World, profile: Profile, kind: Kind) -> list[Change]:
+    """The changes of a clean deal with one planted fault, in order of time; the cause carries the truth."""
+    deal = profile._replace(first_stage=0, close_ms=midnight_ms(day_of(profile.created_ms)) + _FAR_CLOSE_DAYS * DAY_MS)
+    plan = _SPOILERS[kind](_clean(deal, world.limits))
+    changes = _written(world, plan)
+    changes.sort(key=itemgetter(0))
+    return _attributed(changes, plan.cause)
+
+
+def _clean(deal: Profile, limits: Limits) -> _Plan:
+    total = sum(limits.stage_of(shape.name) for shape in market.STAGES)
+    pace = _UNHURRIED * min((1.0, *(cycle / total for cycle in limits.cycle)))
+    at, entries = deal.created_ms, []
+    for stage, shape in enumerate(market.STAGES):
+        entries.append((at, stage))
+        at += int(limits.stage_of(shape.name) * pace)
+    entries.append((at, market.WON))
+    return _Plan(deal, limits, tuple(entries), at, frozenset(market.FLAGS))
+
+
+def _overstay(plan: _Plan) -> _Plan:
+    stage = 1
+    limit = plan.limits.stage_of(market.STAGE_NAMES[stage])
+    due = plan.entered(stage) + limit
+    return _stretched(plan, stage, int(limit * _BEYOND))._replace(cause=_truth(plan, Kind.STAGE_OVERSTAY, due))
+
+
+def _cycle(plan: _Plan) -> _Plan:
+    last = market.WON - 1
+    limit = max(plan.limits.cycle, default=0)
+    stay = plan.deal.created_ms + int(limit * _BEYOND) - plan.entered(last)
+    return _stretched(plan, last, stay)._replace(cause=_truth(plan, Kind.CYCLE_EXCEEDED, plan.deal.created_ms + limit))
+
+
+def _silence(plan: _Plan) -> _Plan:
+    stage = market.SQL
+    limit = plan.limits.contact_of(market.STAGE_NAMES[stage])
+    last = _contact_times(plan)
+    spoken = max(at for at in last if at <= plan.entered(stage + 1))
+    later = _stretched(plan, stage, int(limit * 2 * _BEYOND))
+    return later._replace(silent_after_ms=spoken, cause=_truth(plan, Kind.CONTACT_GAP, spoken + limit))
+
+
+def _regress(plan: _Plan) -> _Plan:
+    stage = market.SQL + 2
+    back = plan.entered(stage) + int(plan.limits.stage_of(market.STAGE_NAMES[stage]) * _UNHURRIED / 4)
+    again = back + DAY_MS // 2
+    entries = tuple(sorted((*plan.entries, (back, stage - 1), (again, stage))))
+    return plan._replace(entries=entries, cause=_truth(plan, Kind.STAGE_REGRESSED, back))
+
+
+def _unqualified(plan: _Plan) -> _Plan:
+    at = plan.entered(market.SQL)
+    return plan._replace(ticked=plan.ticked - {market.FLAGS[0]}, cause=_truth(plan, Kind.SQL_UNQUALIFIED, at))
+
+
+def _inconsistent(plan: _Plan) -> _Plan:
+    at = plan.entered(market.SQL + 1) + 1
+    cleared = Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {market.FLAGS[1]: False})
+    return plan._replace(extra=(cleared,), cause=_truth(plan, Kind.POST_SQL_INCONSISTENT, at))
+
+
+def _gate(plan: _Plan) -> _Plan:
+    """Everything that a gate could ask for is missing when the SQL stage is entered; ticked long after it settled."""
+    at = plan.entered(market.SQL)
+    return plan._replace(ticked=frozenset(), cause=_truth(plan, Kind.GATE_VIOLATED, at + plan.limits.settle))
+
+
+def _pushed(plan: _Plan) -> _Plan:
+    first = plan.deal.created_ms + DAY_MS
+    times = [first + at * _PUSH_EVERY_MS for at in range(3)]
+    longer = plan if times[-1] < plan.end_ms else _stretched(plan, 0, times[-1] + DAY_MS - plan.deal.created_ms)
+    extra = tuple(Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {}, shift_days=_PUSH_DAYS) for at in times)
+    return longer._replace(extra=extra, cause=_truth(plan, Kind.CLOSE_DATE_PUSHED, times[1]))
+
+
+def _intent(plan: _Plan) -> _Plan:
+    at = plan.entered(1) + 1
+    says: dict[str, Value] = {"deal_id": plan.deal.id, "contact_id": plan.deal.buyers[0], "page": "/demo"}
+    asked = Change(at, INTENT, plan.deal.id, "web.demo_requested", says)
+    return plan._replace(extra=(asked,), cause=_truth(plan, Kind.HIGH_INTENT, at))
+
+
+_SPOILERS: Mapping[Kind, Callable[[_Plan], _Plan]] = {
+    Kind.STAGE_OVERSTAY: _overstay,
+    Kind.CYCLE_EXCEEDED: _cycle,
+    Kind.STAGE_REGRESSED: _regress,
+    Kind.CONTACT_GAP: _silence,
+    Kind.SQL_UNQUALIFIED: _unqualified,
+    Kind.POST_SQL_INCONSISTENT: _inconsistent,
+    Kind.GATE_VIOLATED: _gate,
+    Kind.CLOSE_DATE_PUSHED: _pushed,
+    Kind.HIGH_INTENT: _intent,
+}
+KINDS = tuple(_SPOILERS)
+
+
+def _truth(plan: _Plan, kind: Kind, opens_ms: int) -> Planted:
+    return Planted(plan.deal.id, kind, opens_ms)
+
+
+def _stretched(plan: _Plan, stage: int, stay_ms: int) -> _Plan:
+    """The same plan, but the deal stays in a stage for so long, and everything after moves back."""
+    entered = plan.entered(stage)
+    left = min(at for at, _ in plan.entries if at > entered)
+    more = entered + stay_ms - left
+    entries = tuple((at + more if at > entered else at, which) for at, which in plan.entries)
+    return plan._replace(entries=entries, end_ms=plan.end_ms + more)
+
+
+def _contact_times(plan: _Plan) -> list[int]:
+    step = min(plan.limits.contact_of(shape.name) for shape in market.STAGES) // _STEADY
+    count = min(_MOST_CONTACTS, (plan.end_ms - plan.deal.created_ms) // step)
+    return [plan.deal.created_ms + step * (number + 1) for number in range(count)]
+
+
+def _written(world: World, plan: _Plan) -> list[Change]:
+    deal = plan.deal
+    opening = {**opening_fields(world.rng, deal), "NextStep": market.NEXT_STEPS[0]}
+    opening.update((flag, flag in plan.ticked) for flag in market.FLAGS)
+    stages = [_entry(deal, at, stage) for at, stage in plan.entries[1:]]
+    spoken = [at for at in _contact_times(plan) if plan.silent_after_ms is None or at <= plan.silent_after_ms]
+    calls = [_call(deal, number, at) for number, at in enumerate(spoken)]
+    return [Change(deal.created_ms, OPPORTUNITY, deal.id, CREATE, opening), *stages, *calls, *plan.extra]
+
+
+def _entry(deal: Profile, at_ms: int, stage: int) -> Change:
+    fields: dict[str, Value] = {"StageName": market.STAGE_NAMES[stage], **market.derived(stage)}
+    return Change(at_ms, OPPORTUNITY, deal.id, UPDATE, fields)
+
+
+def _call(deal: Profile, number: int, at_ms: int) -> Change:
+    fields: dict[str, Value] = {
+        "WhatId": deal.id,
+        "WhoId": deal.buyers[0],
+        "OwnerId": deal.seller.id,
+        "TaskSubtype": "Call",
+        "CallType": "Outbound",
+        "Subject": "Call",
+        "Status": "Completed",
+        "IsClosed": True,
+        "CompletedDateTime": at_ms,
+        "CreatedDate": at_ms,
+    }
+    return Change(at_ms, TASK, ids.record_id(ids.TASK, deal.number * _SERIAL + number), CREATE, fields)
+
+
+def _attributed(changes: list[Change], truth: Planted | None) -> list[Change]:
+    """The truth goes with the last change at or before the instant at which the signal is due."""
+    if truth is None:
+        return changes
+    cause = max(at for at, change in enumerate(changes) if change.at_ms <= truth.opens_ms)
+    return [c._replace(planted=(truth,)) if at == cause else c for at, c in enumerate(changes)]

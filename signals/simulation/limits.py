@@ -1,0 +1,59 @@
+"""The limits near which the simulated team also works on purpose: exactly at them, and one millisecond off."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+from playbook.model import Playbook, SignalSettings
+from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
+
+
+class Limits(NamedTuple):
+    """The playbook's numbers in ms. `stage` and `contact` are by the CRM's name of the stage."""
+
+    stage: dict[str, int]
+    contact: dict[str, int]
+    cycle: tuple[int, ...]
+    stage_default: int
+    contact_default: int
+    plan: int
+    settle: int
+    push_window: int
+    push_expiry: int
+    intent_window: int
+
+    def stage_of(self, name: str) -> int:
+        """How long a deal may stay in a stage."""
+        return self.stage.get(name, self.stage_default)
+
+    def contact_of(self, name: str) -> int:
+        """How long a buyer may stay silent in a stage."""
+        return self.contact.get(name, self.contact_default)
+
+
+def limits_of(playbook: Playbook | None) -> Limits:
+    """The numbers of a playbook; without one, the model's own defaults."""
+    settings = playbook.signals if playbook else SignalSettings()
+    stages = [stage for pipeline in playbook.pipelines for stage in pipeline.stages] if playbook else []
+    return Limits(
+        stage={name: _days(s.max_days) for s in stages if s.max_days for name in (s.name, *s.values)},
+        contact={name: _days(s.contact_days) for s in stages if s.contact_days for name in (s.name, *s.values)},
+        cycle=tuple(_days(s.cycle_days) for s in (playbook.segments if playbook else ()) if s.cycle_days),
+        stage_default=_days(settings.stage_overstay.days),
+        contact_default=_days(settings.contact_gap.days),
+        plan=_days(settings.contact_gap.plan_days),
+        settle=round(settings.gate_violated.settle_seconds * SECOND_MS),
+        push_window=_days(settings.close_date_pushed.window_days),
+        push_expiry=_days(settings.close_date_pushed.expires_days),
+        intent_window=round(settings.high_intent.window_hours * HOUR_MS),
+    )
+
+
+def at_edge(rng: Random, limit_ms: int) -> int:
+    """One millisecond before the limit, the limit itself, or one beyond."""
+    return limit_ms + rng.choice((-1, 0, 1))
+
+
+def _days(days: float) -> int:
+    return round(days * DAY_MS)
