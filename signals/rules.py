@@ -53,6 +53,7 @@ class StageRule(msgspec.Struct, frozen=True):
     pipeline: str
     name: str
     order: int
+    outcome: Outcome
     is_open: bool
     overstay_us: int
     contact_us: int
@@ -151,6 +152,7 @@ class Rules:
             pipeline=pipeline.name,
             name=stage.name,
             order=order,
+            outcome=stage.outcome,
             is_open=is_open,
             overstay_us=days_us(stage.max_days or self.settings.stage_overstay.days),
             contact_us=days_us(stage.contact_days or self.settings.contact_gap.days),

@@ -1,0 +1,75 @@
+"""The join over a keyed store: one event of `people.events` in, what it means for deals out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from signals.joining import (
+    ActivityState,
+    Intents,
+    PersonState,
+    SubjectState,
+    intent_on_deal,
+    intent_without_deal,
+    join_activity,
+    join_person,
+)
+from signals.keyed import Keyed
+from topics.events import ActivityChanged, EngagementSeen, IntentSeen, PeopleEvent, PersonChanged
+from topics.signals import Cause, Signal
+
+_encode = msgspec.msgpack.Encoder().encode
+_activity = msgspec.msgpack.Decoder(ActivityState).decode
+_person = msgspec.msgpack.Decoder(PersonState).decode
+_subject = msgspec.msgpack.Decoder(SubjectState).decode
+
+
+class Joined(NamedTuple):
+    """What goes to `deal.events`, and the signals of intents that have no deal."""
+
+    events: list[ActivityChanged | IntentSeen]
+    signals: list[Signal]
+
+
+class Joiner:
+    """The state of one partition of `people.events`. An activity, a person and a subject never share a key."""
+
+    def __init__(self, intents: Intents, store: Keyed) -> None:
+        self._intents, self._store = intents, store
+
+    def fold(self, event: PeopleEvent, cause: Cause) -> Joined:
+        """Fold one event; `cause` says where it stands."""
+        if isinstance(event, ActivityChanged):
+            return self._fold_activity(event)
+        if isinstance(event, PersonChanged):
+            return self._fold_person(event)
+        return self._fold_engagement(event, cause)
+
+    def _fold_activity(self, event: ActivityChanged) -> Joined:
+        key = f"activity {event.key}".encode()
+        value = self._store.get(key)
+        known = None if value is None else _activity(value)
+        state, said = join_activity(known, event)
+        if state is not known:
+            self._store.put(key, _encode(state))
+        return Joined(list(said), [])
+
+    def _fold_person(self, event: PersonChanged) -> Joined:
+        key = f"person {event.key}".encode()
+        value = self._store.get(key)
+        self._store.put(key, _encode(join_person(None if value is None else _person(value), event)))
+        return Joined([], [])
+
+    def _fold_engagement(self, event: EngagementSeen, cause: Cause) -> Joined:
+        if event.deal is not None:
+            intent = intent_on_deal(self._intents, event)
+            return Joined([] if intent is None else [intent], [])
+        key = f"subject {event.key}".encode()
+        value = self._store.get(key)
+        state, signal = intent_without_deal(self._intents, None if value is None else _subject(value), event, cause)
+        if signal is None:
+            return Joined([], [])
+        self._store.put(key, _encode(state))
+        return Joined([], [signal])

@@ -1,0 +1,198 @@
+"""One partition of `deal.events`: its deals, who is due when, its sums. No input, no output: records in, values out.
+
+State is read and written through a keyed store of bytes, so that what is durable is exactly what is decided from.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from signals.emit import Position, signal_of, view_of
+from signals.episodes import Transition
+from signals.indicators import Standing, Totals, standing_of
+from signals.judge import Panel, Stored
+from signals.keyed import Keyed
+from signals.step import Fate, State, step
+from topics.events import LoadEnded, LoadStarted, SourceGap, Tick, event_id
+from topics.signals import Signal
+from topics.views import DealView
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(State).decode
+
+
+class Meta(msgspec.Struct, array_like=True):
+    """What a partition knows beside its deals: the last tick, and which sources are being loaded, until when."""
+
+    tick_us: int = 0
+    leases: dict[str, int] = {}
+
+
+#: The store's key of `Meta`: no deal has an empty key.
+META_KEY = b""
+
+_decode_meta = msgspec.msgpack.Decoder(Meta).decode
+
+
+class Folded(NamedTuple):
+    """What a batch gave: signals in order, the views of the deals that changed, what became of the events."""
+
+    signals: list[Signal]
+    views: dict[str, DealView]
+    fates: Counter[Fate]
+
+
+class Partition:
+    """The deals of one partition. `fold` takes a batch of events in offset order."""
+
+    def __init__(self, panel: Panel, store: Keyed, position: Position) -> None:
+        self._panel, self._store, self._position = panel, store, position
+        self.totals = Totals()
+        self._standings: dict[str, Standing] = {}
+        self._dues: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._loading: dict[str, set[str]] = {}
+        self._states: dict[str, State] = {}
+        self._before: dict[str, State | None] = {}
+        self._said: list[Signal] = []
+        self._fates: Counter[Fate] = Counter()
+        meta = store.get(META_KEY)
+        self._meta = Meta() if meta is None else _decode_meta(meta)
+        self._meta_written = meta
+        self._load()
+
+    @property
+    def tick_us(self) -> int:
+        """The last tick: every deal has been judged up to there."""
+        return self._meta.tick_us
+
+    def __len__(self) -> int:
+        return len(self._standings)
+
+    def fold(self, batch: Iterable[Stored]) -> Folded:
+        """Fold a batch; write the states that changed to the store; return what is to be said."""
+        for stored in batch:
+            self._one(stored)
+        views = self._write()
+        said, self._said = self._said, []
+        fates, self._fates = self._fates, Counter()
+        return Folded(said, views, fates)
+
+    def _load(self) -> None:
+        for key, value in self._store.items():
+            if key != META_KEY:
+                state = _decode(value)
+                self._indexed(key.decode(), state)
+        self._heap = [(due_us, key) for key, due_us in self._dues.items()]
+        heapq.heapify(self._heap)
+
+    def _one(self, stored: Stored) -> None:
+        event = stored.event
+        if isinstance(event, Tick):
+            self._ticked(stored, event)
+        elif isinstance(event, SourceGap):
+            self._each(self._of_source(event.source), stored)
+        elif isinstance(event, LoadStarted):
+            self._meta.leases[event.source] = event.lease_us
+        elif isinstance(event, LoadEnded):
+            self._load_ended(stored, event.source)
+        else:
+            self._step(event.key, stored)
+
+    def _ticked(self, stored: Stored, tick: Tick) -> None:
+        if tick.at_us <= self._meta.tick_us:
+            return
+        self._meta.tick_us = tick.at_us
+        for source in [name for name, lease_us in self._meta.leases.items() if lease_us < tick.at_us]:
+            self._load_ended(Stored(_load_end(source, tick), stored.offset), source)
+        heap = self._heap
+        while heap and heap[0][0] < tick.at_us:
+            due_us, key = heapq.heappop(heap)
+            if self._dues.get(key) == due_us:
+                self._step(key, stored)
+
+    def _load_ended(self, stored: Stored, source: str) -> None:
+        self._meta.leases.pop(source, None)
+        self._each(sorted(self._loading.get(source, ())), stored)
+
+    def _each(self, keys: Iterable[str], stored: Stored) -> None:
+        for key in keys:
+            self._step(key, stored)
+
+    def _of_source(self, source: str) -> list[str]:
+        prefix = f"{source}:".encode()
+        stored = {key.decode() for key, _ in self._store.items() if key.startswith(prefix)}
+        return sorted(stored | {key for key in self._states if key.startswith(f"{source}:")})
+
+    def _step(self, key: str, stored: Stored) -> None:
+        state = self._state(key)
+        stepped = step(self._panel, state, stored)
+        self._fates[stepped.fate] += 1
+        if stepped.state is not state:
+            self._states[key] = stepped.state
+        self._due(key, stepped.state, stepped.due_us)
+        self._say(stepped.transitions)
+
+    def _state(self, key: str) -> State | None:
+        state = self._states.get(key)
+        if state is None:
+            value = self._store.get(key.encode())
+            state = None if value is None else _decode(value)
+            self._before.setdefault(key, state)
+        return state
+
+    def _due(self, key: str, state: State, due_us: int | None) -> None:
+        # A deal that is being loaded is not visited by time: its backlog would answer the alarm (law 2).
+        if due_us is None or state.now.deal.loading:
+            self._dues.pop(key, None)
+        elif self._dues.get(key) != due_us:
+            self._dues[key] = due_us
+            heapq.heappush(self._heap, (due_us, key))
+
+    def _say(self, transitions: list[Transition]) -> None:
+        rules = self._panel.rules
+        self._said += [signal_of(rules, transition, self._position) for transition in transitions]
+
+    def _write(self) -> dict[str, DealView]:
+        views = {}
+        for key, state in self._states.items():
+            before = self._before.get(key)
+            if state is before:
+                continue
+            self._store.put(key.encode(), _encode(state))
+            self._indexed(key, state)
+            if before is None or state.now != before.now:
+                views[key] = view_of(self._panel.rules, state.now)
+        meta = _encode(self._meta)
+        if meta != self._meta_written:
+            self._store.put(META_KEY, meta)
+            self._meta_written = meta
+        self._states, self._before = {}, {}
+        return views
+
+    def _indexed(self, key: str, state: State) -> None:
+        """Bring due, sums and the loading index in line with a state."""
+        deal = state.now.deal
+        after = standing_of(self._panel.rules, state.now)
+        self.totals.change(self._standings.get(key), after)
+        if after is None:
+            self._standings.pop(key, None)
+        else:
+            self._standings[key] = after
+        if deal.loading:
+            self._loading.setdefault(deal.source, set()).add(key)
+        elif deal.source in self._loading:
+            self._loading[deal.source].discard(key)
+        due_us = state.due_us
+        if due_us is not None and not deal.loading:
+            self._dues.setdefault(key, due_us)
+
+
+def _load_end(source: str, tick: Tick) -> LoadEnded:
+    """A loader that died: its lease is over, its deals are free."""
+    return LoadEnded(id=event_id("lease", source, tick.at_us), key="", source=source, at_us=tick.at_us)
