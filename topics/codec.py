@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from topics.events import AnyEvent, DealEvent, PeopleEvent
+from topics.rejections import Rejection
 from topics.signals import Signal
 
 _encoder = msgspec.json.Encoder()
@@ -19,6 +20,7 @@ decode_event = msgspec.json.Decoder(AnyEvent).decode
 decode_deal_event = msgspec.json.Decoder(DealEvent).decode
 decode_people_event = msgspec.json.Decoder(PeopleEvent).decode
 decode_signal = msgspec.json.Decoder(Signal).decode
+decode_rejection = msgspec.json.Decoder(Rejection).decode
 
 
 def schema_of(value_type: object) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from topics.events import AnyEvent
@@ -46,3 +47,6 @@ class Rejected(NamedTuple):
 
 
 Outcome: TypeAlias = Accepted | Silent | Rejected
+
+#: What a source's `parser(source)` gives: the rules of one configured source, compiled once. Never raises.
+Parser: TypeAlias = Callable[[RawRecord], list[Outcome]]

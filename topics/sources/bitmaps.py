@@ -1,0 +1,79 @@
+"""Salesforce's bitmaps of field names: `"0x400800"`, and `"4-0x01"` for the parts of the compound field number 4.
+
+Bit i, counted from the lowest, is the i-th field of the entity's schema, ChangeEventHeader being field 0. Documented in
+the Pub/Sub API guide ("event deserialization considerations"); the vectors are in the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from topics.sources.refusals import Reason, RefusedError, shown
+
+#: The parts of an address in the order of its schema. Orgs with state and country picklists have more of them after
+#: Country, so a higher bit stays a number.
+ADDRESS_PARTS = ("Street", "City", "State", "PostalCode", "Country")
+
+_TOP = re.compile(r"0x([0-9A-Fa-f]{1,512})")
+_NESTED = re.compile(r"(\d{1,4})-0x([0-9A-Fa-f]{1,512})", re.ASCII)
+
+Schemas = Mapping[str, tuple[str, ...]]
+
+
+def is_bitmap(item: str) -> bool:
+    """Whether an item of changedFields is a bitmap, not a field's name."""
+    return "0x" in item and (_TOP.fullmatch(item) or _NESTED.fullmatch(item)) is not None
+
+
+def field_names(items: Iterable[str], entity: str, schemas: Schemas) -> tuple[str, ...]:
+    """The names that a list of names and bitmaps stands for; a part of a compound field as `Parent.Part`.
+
+    `schemas`: entity -> its fields in order; `<entity>.<field>` -> the parts of a compound field in order, without
+    which a part is named by `ADDRESS_PARTS` or by its number. Raises RefusedError: bitmap_without_schema,
+    bitmap_beyond_schema.
+    """
+    names: dict[str, None] = {}
+    for item in items:
+        names.update(dict.fromkeys(_names(item, entity, schemas)))
+    return tuple(names)
+
+
+def _names(item: str, entity: str, schemas: Schemas) -> Iterator[str]:
+    if top := _TOP.fullmatch(item):
+        schema = _schema(item, entity, schemas)
+        for bit in _bits(top[1]):
+            yield _field(schema, bit, item, entity)
+    elif nested := _NESTED.fullmatch(item):
+        parent = _field(_schema(item, entity, schemas), int(nested[1]), item, entity)
+        yield from _parts(parent, nested[2], schemas.get(f"{entity}.{parent}"))
+    else:
+        yield item
+
+
+def _parts(parent: str, bitmap: str, order: tuple[str, ...] | None) -> Iterator[str]:
+    parts = order or (ADDRESS_PARTS if parent.endswith("Address") else ())
+    for bit in _bits(bitmap):
+        yield f"{parent}.{parts[bit] if bit < len(parts) else bit}"
+
+
+def _bits(digits: str) -> Iterator[int]:
+    bits = int(digits, 16)
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def _schema(item: str, entity: str, schemas: Schemas) -> tuple[str, ...]:
+    schema = schemas.get(entity)
+    if not schema:
+        raise RefusedError(Reason.BITMAP_WITHOUT_SCHEMA, f"{shown(item)}: no schemas.{entity} is set for the source")
+    return schema
+
+
+def _field(schema: tuple[str, ...], index: int, item: str, entity: str) -> str:
+    if index >= len(schema):
+        reason = f"{shown(item)}: field {index}, but schemas.{entity} has {len(schema)} fields"
+        raise RefusedError(Reason.BITMAP_BEYOND_SCHEMA, reason)
+    return schema[index]

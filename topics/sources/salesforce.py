@@ -1,0 +1,316 @@
+"""Salesforce Change Data Capture: Opportunity, Task, Event and User.
+
+How a change event is read (shapes, nulls, bitmaps) is in `salesforce_change`; here is what each entity becomes. One row
+is one record id: an event that names three records gives three outcomes, with three ids.
+
+Silent reasons: tombstone, own_write, entity_not_read, nothing_mapped, activity_gap, person_gap. Those of rejections are
+in `refusals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from topics.events import (
+    DEAL_FIELDS,
+    ActivityChanged,
+    AnyEvent,
+    DealChanged,
+    DealGap,
+    DealRemoved,
+    PersonChanged,
+    Scalar,
+    SourceGap,
+)
+from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
+from topics.sources.field_values import Coerce, day, flag, instant, number, scalar, text
+from topics.sources.json_records import json_object, that_fit
+from topics.sources.refusals import Reason, RefusedError, shown
+from topics.sources.salesforce_activities import meeting_fields, task_fields
+from topics.sources.salesforce_change import (
+    GAPS,
+    Body,
+    Change,
+    is_own_write,
+    read_change,
+    read_header,
+    refuse_large_fields,
+    rows_of,
+    unwrap,
+)
+from topics.sources.source import Source
+
+#: Salesforce's standard fields of an Opportunity and what the product calls them; `Source.fields` adds and overrides.
+OPPORTUNITY_FIELDS = {
+    "Name": "name",
+    "StageName": "stage",
+    "Amount": "amount",
+    "CurrencyIsoCode": "currency",
+    "CloseDate": "close_date",
+    "CreatedDate": "created_at",
+    "OwnerId": "owner_id",
+    "RecordTypeId": "pipeline",
+    "ForecastCategoryName": "forecast_category",
+    "NextStep": "next_step",
+    "AccountId": "account_id",
+    "Type": "type",
+    "LeadSource": "lead_source",
+    "Probability": "probability",
+}
+
+#: Standard entities that a channel may carry beside the ones that are read.
+ENTITIES_NOT_READ = frozenset(
+    {
+        "Account",
+        "AccountContactRelation",
+        "AccountContactRole",
+        "AccountPartner",
+        "AccountTeamMember",
+        "Asset",
+        "AssignedResource",
+        "Campaign",
+        "CampaignMember",
+        "Case",
+        "CaseComment",
+        "Contact",
+        "ContactPointEmail",
+        "ContactPointPhone",
+        "ContentDocumentLink",
+        "Contract",
+        "ContractContactRole",
+        "EmailMessage",
+        "EventRelation",
+        "Group",
+        "Individual",
+        "Lead",
+        "LiveChatTranscript",
+        "MessagingSession",
+        "Note",
+        "ObjectTerritory2Association",
+        "OpportunityContactRole",
+        "OpportunityLineItem",
+        "OpportunityLineItemSchedule",
+        "OpportunitySplit",
+        "OpportunityTeamMember",
+        "Order",
+        "OrderItem",
+        "Partner",
+        "Pricebook2",
+        "PricebookEntry",
+        "Product2",
+        "Profile",
+        "Quote",
+        "QuoteLineItem",
+        "RecordType",
+        "ServiceAppointment",
+        "ServiceContract",
+        "TaskRelation",
+        "Territory2",
+        "TopicAssignment",
+        "UserRole",
+        "UserTerritory2Association",
+        "VideoCall",
+        "VoiceCall",
+        "WorkOrder",
+        "WorkOrderLineItem",
+    }
+)
+
+_COERCE: dict[str, Coerce] = {
+    **dict.fromkeys(DEAL_FIELDS, text),
+    "amount": number,
+    "probability": number,
+    "close_date": day,
+    "created_at": instant,
+}
+_CUSTOM = "__c"
+
+Read = Callable[[Change], list[Outcome]]
+
+
+def parse(source: Source, record: RawRecord) -> list[Outcome]:
+    """One outcome per record id of the change event. Compiles the source each time; see `parser`."""
+    return parser(source)(record)
+
+
+def parser(source: Source) -> Parser:
+    """The rules of this source, its field names resolved once."""
+    readers: dict[str, Read] = {
+        "Opportunity": partial(_deals, DealFields.of(source)),
+        "Task": partial(_activities, task_fields),
+        "Event": partial(_activities, meeting_fields),
+        "User": _people,
+    }
+    return partial(_parse, source, readers)
+
+
+def _parse(source: Source, readers: Mapping[str, Read], record: RawRecord) -> list[Outcome]:
+    if record.value is None:
+        return [Silent("tombstone")]
+    try:
+        body = unwrap(json_object(record.value))
+    except RefusedError as fault:
+        return [Rejected(fault.reason, fault.detail)]
+    try:
+        outcomes = _read(source, readers, record, body)
+    except RefusedError as fault:
+        return [Rejected(fault.reason, fault.detail)] * rows_of(body)
+    return that_fit(record.value, outcomes)
+
+
+def _read(source: Source, readers: Mapping[str, Read], record: RawRecord, body: Body) -> list[Outcome]:
+    header = read_header(body)
+    rows = len(header.record_ids)
+    read = readers.get(header.entity_name)
+    if read is None:
+        return [_entity_not_read(header.entity_name)] * rows
+    if is_own_write(header, source.own_client):
+        return [Silent("own_write")] * rows
+    refuse_large_fields(body.fields, len(record.value or b""))
+    return read(read_change(source, header, body, record.timestamp_us))
+
+
+def _entity_not_read(entity: str) -> Outcome:
+    if entity in ENTITIES_NOT_READ:
+        return Silent("entity_not_read")
+    return Rejected(Reason.UNKNOWN_ENTITY.value, f"entityName {shown(entity)}")
+
+
+def _each(change: Change, event: Callable[[str], AnyEvent]) -> list[Outcome]:
+    return [Accepted((event(record_id),), dirt=change.dirt) for record_id in change.header.record_ids]
+
+
+def _silent(change: Change, reason: str) -> list[Outcome]:
+    return [Silent(reason)] * len(change.header.record_ids)
+
+
+class DealFields(NamedTuple):
+    """The names of an Opportunity's fields: Salesforce's -> (ours, how its values are read).
+
+    A custom field that the table does not name keeps its own name in lower case without `__c` (`Budget_Confirmed__c`:
+    `budget_confirmed`), unless that is a name of the table; other fields are not read. `blank`: what a full record that
+    does not mention a field says about it, which is that it is empty.
+    """
+
+    table: Mapping[str, tuple[str, Coerce]]
+    taken: frozenset[str]
+    blank: Mapping[str, Scalar]
+
+    @classmethod
+    def of(cls, source: Source) -> DealFields:
+        """The names of this source. An empty name in `Source.fields` switches a field off."""
+        overridden = frozenset(source.fields.values())
+        standard = {api: name for api, name in OPPORTUNITY_FIELDS.items() if name not in overridden}
+        names = standard | source.fields
+        taken = frozenset(DEAL_FIELDS) | frozenset(names.values())
+        custom = (_custom_name(api, taken) for api in source.schemas.get("Opportunity", ()) if api.endswith(_CUSTOM))
+        blank: dict[str, Scalar] = dict.fromkeys(filter(None, (*names.values(), *custom)))
+        return cls({api: (name, _COERCE.get(name, scalar)) for api, name in names.items()}, taken, blank)
+
+    def read(self, values: Mapping[str, object]) -> tuple[dict[str, Scalar], tuple[str, ...]]:
+        """The canonical fields that the values cover, and the dirt in them. Raises RefusedError."""
+        fields: dict[str, Scalar] = {}
+        dirt: tuple[str, ...] = ()
+        for api, value in values.items():
+            known = self.table.get(api)
+            if known is not None:
+                fields[known[0]] = known[1](api, value)
+            elif not api.endswith(_CUSTOM):
+                continue
+            elif isinstance(value, dict | list):  # a geolocation: no criterion can read it
+                dirt = (*dirt, f"not_scalar.{api}")
+            else:
+                fields[_custom_name(api, self.taken)] = scalar(api, value)
+        fields.pop("", None)
+        return fields, dirt
+
+
+def _custom_name(api: str, taken: frozenset[str]) -> str:
+    short = api[: -len(_CUSTOM)].lower()
+    return api.lower() if short in taken else short
+
+
+def _deals(names: DealFields, change: Change) -> list[Outcome]:
+    kind = change.header.change_type
+    if kind == "GAP_OVERFLOW":
+        return _each(change, lambda record: SourceGap(**{**change.stamp(record), "key": ""}))
+    if kind in GAPS:
+        return _each(change, lambda record: DealGap(**change.stamp(record)))
+    if kind == "DELETE":
+        return _each(change, lambda record: DealRemoved(**change.stamp(record)))
+    return _changed_deals(names, change)
+
+
+def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
+    fields, dirt = names.read(change.values)
+    created = change.header.change_type == "CREATE"
+    if change.full:
+        fields = {**names.blank, **fields}
+        _keep_creation(fields, change.at_us if created else None)
+    elif not fields:
+        return _silent(change, "nothing_mapped")
+    return _each(
+        change._replace(dirt=change.dirt + dirt),
+        lambda record: DealChanged(**change.stamp(record), fields=fields, full=change.full, created=created),
+    )
+
+
+def _keep_creation(fields: dict[str, Scalar], committed_us: int | None) -> None:
+    """A deal's creation is never empty: where a full record lacks it, the CREATE's commit, else not covered."""
+    if fields.get("created_at") is None:
+        fields.pop("created_at", None)
+        if committed_us is not None:
+            fields["created_at"] = committed_us
+
+
+def _activities(read: Callable[[Change], dict[str, Scalar]], change: Change) -> list[Outcome]:
+    kind = change.header.change_type
+    if kind in {"DELETE", "GAP_DELETE"}:
+        fields: dict[str, Scalar] = {"removed": True}
+    elif kind in GAPS:
+        return _silent(change, "activity_gap")
+    else:
+        fields = read(change)
+    if not fields:
+        return _silent(change, "nothing_mapped")
+    return _each(change, lambda record: ActivityChanged(**change.stamp(record), activity=record, fields=fields))
+
+
+def _people(change: Change) -> list[Outcome]:
+    kind = change.header.change_type
+    if kind in {"DELETE", "GAP_DELETE"}:
+        fields: dict[str, Scalar] = {"active": False}
+    elif kind in GAPS:
+        return _silent(change, "person_gap")
+    else:
+        fields = _person_fields(change)
+    if not fields:
+        return _silent(change, "nothing_mapped")
+    return _each(change, lambda record: PersonChanged(**change.stamp(record), person=record, fields=fields))
+
+
+def _person_fields(change: Change) -> dict[str, Scalar]:
+    values = change.values
+    fields: dict[str, Scalar] = {}
+    name = _person_name(values.get("Name"), values, change)
+    if name is not None:
+        fields["name"] = name
+    if change.full or "Email" in values:
+        fields["email"] = text("Email", values.get("Email"))
+    active = flag("IsActive", values.get("IsActive"))
+    if active is not None:
+        fields["active"] = active
+    return fields
+
+
+def _person_name(name: object, values: Mapping[str, object], change: Change) -> str | None:
+    """A name in one piece or of its parts. On an UPDATE of one part the other is not known, and nothing is said."""
+    if name is not None and not isinstance(name, dict):
+        return text("Name", name)
+    parts = name if isinstance(name, dict) else values
+    first, last = text("FirstName", parts.get("FirstName")), text("LastName", parts.get("LastName"))
+    if not last or not (first or change.full):
+        return None
+    return f"{first} {last}" if first else last

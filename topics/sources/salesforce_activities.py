@@ -1,0 +1,128 @@
+"""Salesforce's Task and Event: what people did or plan to do, as fields of an activity.
+
+The choices where Salesforce leaves several readings:
+
+* A task is done when its Status is Completed or IsClosed is true. It took place at CompletedDateTime; without one, when
+  the change was committed. Not done, it is planned until the end of its ActivityDate in UTC (the next midnight).
+* Its channel is TaskSubtype's, else Type's: call, email, meeting, else task. A call or an e-mail is outbound unless
+  CallType says Inbound (Internal: no direction) or an e-mail's subject starts with an arrow in (`←`) or holds the
+  `[In]`, `[Inbound]` or `[Gong In]` of a mail logger. A task that is none of these has no direction.
+* An Event is a meeting, mutual, at its end: EndDateTime, else its start and DurationInMinutes, else the end of its day.
+* `deal` is WhatId where that is an Opportunity (prefix 006), else empty. A delete is `removed`, an undelete is not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from topics.events import Scalar, deal_key
+from topics.instants import MINUTE_US
+from topics.sources.field_values import day_end, flag, instant, number, text
+from topics.sources.salesforce_change import Change
+
+OPPORTUNITY_PREFIX = "006"
+CHANNELS = {"call": "call", "email": "email", "listemail": "email", "meeting": "meeting"}
+CALL_DIRECTIONS: dict[str, str | None] = {"inbound": "inbound", "outbound": "outbound", "internal": None}
+DEFAULT_DIRECTIONS = {"call": "outbound", "email": "outbound", "meeting": "mutual"}
+
+_INBOUND_SUBJECT = re.compile(r"^\s*(?:←|<-)|\[(?:gong )?in(?:bound)?\]", re.IGNORECASE)
+_LONGEST_MEETING_MINUTES = 14 * 24 * 60  # Salesforce's own limit of an event's duration
+
+
+def task_fields(change: Change) -> dict[str, Scalar]:
+    """What the change says about a task; empty when nothing. Raises RefusedError."""
+    fields = _links(change)
+    done = _done(change)
+    if done is not None:
+        fields["done"] = done
+    channel = _channel(change)
+    if channel is not None:
+        fields["channel"] = channel
+    fields.update(_direction(change, channel))
+    fields.update(_task_time(change, done=done is True))
+    fields.update(_removed(change))
+    return fields
+
+
+def meeting_fields(change: Change) -> dict[str, Scalar]:
+    """What the change says about a meeting, with what every meeting is; empty when nothing. Raises RefusedError."""
+    fields = _links(change) | _meeting_end(change) | _removed(change)
+    if fields:
+        fields.update(channel="meeting", direction="mutual", meets=True)
+    return fields
+
+
+def _links(change: Change) -> dict[str, Scalar]:
+    values, full = change.values, change.full
+    fields: dict[str, Scalar] = {}
+    if full or "WhatId" in values:
+        what = text("WhatId", values.get("WhatId"))
+        fields["deal"] = deal_key(change.source_key, what) if what and what.startswith(OPPORTUNITY_PREFIX) else None
+    if full or "WhoId" in values:
+        fields["person"] = text("WhoId", values.get("WhoId"))
+    if full or "OwnerId" in values:
+        fields["owner"] = text("OwnerId", values.get("OwnerId"))
+    return fields
+
+
+def _done(change: Change) -> bool | None:
+    values = change.values
+    if not change.full and "Status" not in values and "IsClosed" not in values:
+        return None
+    return text("Status", values.get("Status")) == "Completed" or flag("IsClosed", values.get("IsClosed")) is True
+
+
+def _channel(change: Change) -> str | None:
+    """The channel, or None when the change says nothing about it (Type alone is weaker than an earlier subtype)."""
+    subtype = text("TaskSubtype", change.values.get("TaskSubtype")) or ""
+    kind = text("Type", change.values.get("Type")) or ""
+    specific = CHANNELS.get(subtype.casefold()) or CHANNELS.get(kind.casefold())
+    return specific or ("task" if change.full or subtype else None)
+
+
+def _direction(change: Change, channel: str | None) -> dict[str, Scalar]:
+    call_type = text("CallType", change.values.get("CallType"))
+    if call_type:
+        return {"direction": CALL_DIRECTIONS.get(call_type.casefold(), "outbound")}
+    if channel is None:
+        return {}
+    subject = text("Subject", change.values.get("Subject")) or ""
+    if channel == "email" and _INBOUND_SUBJECT.search(subject):
+        return {"direction": "inbound"}
+    return {"direction": DEFAULT_DIRECTIONS.get(channel)}
+
+
+def _task_time(change: Change, *, done: bool) -> dict[str, Scalar]:
+    completed = instant("CompletedDateTime", change.values.get("CompletedDateTime"))
+    if completed is not None:
+        return {"at_us": completed}
+    due = day_end("ActivityDate", change.values.get("ActivityDate"))
+    if done:
+        return {"at_us": change.at_us}
+    return {"at_us": due} if change.full or "ActivityDate" in change.values else {}
+
+
+def _meeting_end(change: Change) -> dict[str, Scalar]:
+    values = change.values
+    end = instant("EndDateTime", values.get("EndDateTime"))
+    if end is not None:
+        return {"at_us": end}
+    start = instant("ActivityDateTime", values.get("ActivityDateTime"))
+    if start is None:
+        start = instant("StartDateTime", values.get("StartDateTime"))
+    if start is not None:
+        return {"at_us": start + _duration_us(change)}
+    whole_day = day_end("ActivityDate", values.get("ActivityDate"))
+    return {"at_us": whole_day} if change.full or whole_day is not None else {}
+
+
+def _duration_us(change: Change) -> int:
+    minutes = number("DurationInMinutes", change.values.get("DurationInMinutes")) or 0.0
+    return int(min(max(minutes, 0.0), _LONGEST_MEETING_MINUTES)) * MINUTE_US
+
+
+def _removed(change: Change) -> dict[str, Scalar]:
+    if change.header.change_type == "UNDELETE":
+        return {"removed": False}
+    removed = flag("IsDeleted", change.values.get("IsDeleted"))
+    return {} if removed is None else {"removed": removed}

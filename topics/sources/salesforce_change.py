@@ -1,0 +1,184 @@
+"""One Salesforce change event as it was meant: who changed, when, in which order, and which fields to which values.
+
+The rules of Change Data Capture that are kept here, and nowhere else:
+
+* Two shapes. Flat (Pub/Sub API): every field of the entity is there. Wrapped (CometD, Kafka Connect): `{"data": ...}`
+  and `{"schema": ..., "payload": ...}` around the body, which holds the changed fields only.
+* On UPDATE, null in the flat shape means *unchanged* unless nulledFields names the field; in the wrapped shape a null
+  of a field that changed means *cleared*. Without any list a flat null is unchanged.
+* A field that is present on UPDATE while changedFields names others was added for context (enriched): unchanged.
+* A field in diffFields carries a patch, not its value: it is not read, and counted as dirt.
+* CREATE, UNDELETE and SNAPSHOT are full records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
+
+import msgspec
+from msgspec import Meta
+
+from topics.events import deal_key, event_id
+from topics.sources.bitmaps import Schemas, field_names
+from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
+from topics.sources.refusals import Reason, RefusedError
+from topics.sources.source import Source
+
+HEADER = "ChangeEventHeader"
+
+ChangeType: TypeAlias = Literal[
+    "CREATE",
+    "UPDATE",
+    "DELETE",
+    "UNDELETE",
+    "SNAPSHOT",
+    "GAP_CREATE",
+    "GAP_UPDATE",
+    "GAP_DELETE",
+    "GAP_UNDELETE",
+    "GAP_OVERFLOW",
+]
+CHANGE_TYPES: tuple[str, ...] = get_args(ChangeType)
+FULL = frozenset({"CREATE", "UNDELETE", "SNAPSHOT"})
+GAPS = frozenset(kind for kind in CHANGE_TYPES if kind.startswith("GAP_"))
+
+_RecordId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+_Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Names = list[Annotated[str, Meta(max_length=600)]] | None
+_WRAPPERS = ("data", "payload")
+_MAX_WRAPPERS = 4
+
+
+class Header(msgspec.Struct, frozen=True, rename="camel"):
+    """ChangeEventHeader. `commit_number` can exceed 2^53, so it must never pass through a float."""
+
+    entity_name: Annotated[str, Meta(min_length=1, max_length=120)]
+    record_ids: Annotated[list[_RecordId], Meta(min_length=1)]
+    change_type: ChangeType
+    transaction_key: Annotated[str, Meta(min_length=1, max_length=120)]
+    sequence_number: _Sequence
+    commit_timestamp: int
+    commit_number: _Sequence
+    change_origin: str | None = None
+    nulled_fields: _Names = None
+    diff_fields: _Names = None
+    changed_fields: _Names = None
+
+
+#: Which reason a header's fault is counted under; `bad_header` for the rest.
+HEADER_FAULTS = (
+    ("commitTimestamp", Reason.ABSURD_TIME),
+    ("changeType", Reason.UNKNOWN_CHANGE_TYPE),
+    ("recordIds", Reason.BAD_RECORD_IDS),
+)
+
+
+class Body(NamedTuple):
+    """The fields of the change with the header among them, out of their wrappers."""
+
+    fields: dict[str, Any]
+    flat: bool
+
+
+class Change(NamedTuple):
+    """What the event says. `values`: the record's own field names; None for empty; on UPDATE only what changed."""
+
+    source_key: str
+    header: Header
+    at_us: int
+    values: Mapping[str, Any]
+    full: bool
+    dirt: tuple[str, ...] = ()
+
+    def stamp(self, record_id: str) -> dict[str, Any]:
+        """What every event about this record carries; the key is the record's."""
+        header = self.header
+        return {
+            "id": event_id(self.source_key, header.transaction_key, header.sequence_number, record_id),
+            "key": deal_key(self.source_key, record_id),
+            "source": self.source_key,
+            "at_us": self.at_us,
+            "seq": (header.commit_number, header.sequence_number),
+        }
+
+
+def unwrap(document: dict[str, Any]) -> Body:
+    """The body that holds ChangeEventHeader. Raises RefusedError: no_header."""
+    body: object = document
+    for depth in range(_MAX_WRAPPERS):
+        if not isinstance(body, dict):
+            break
+        if isinstance(body.get(HEADER), dict):
+            return Body(body, flat=depth == 0)
+        body = next((body[name] for name in _WRAPPERS if name in body), None)
+    raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
+
+
+def rows_of(body: Body) -> int:
+    """How many records the event is about, at least one, also where the header is not understood otherwise."""
+    ids = body.fields[HEADER].get("recordIds")
+    return max(1, len(ids)) if isinstance(ids, list) else 1
+
+
+def read_header(body: Body) -> Header:
+    """The header. Raises RefusedError: bad_header and the reasons of HEADER_FAULTS."""
+    try:
+        return msgspec.convert(body.fields[HEADER], Header)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        reason = next((reason for name, reason in HEADER_FAULTS if name in message), Reason.BAD_HEADER)
+        raise RefusedError(reason, f"{HEADER}: {message[:200]}") from error
+
+
+def read_change(source: Source, header: Header, body: Body, broker_us: int) -> Change:
+    """The change itself. Raises RefusedError."""
+    at_us = event_time("commitTimestamp", header.commit_timestamp * 1000, broker_us)
+    full = header.change_type in FULL
+    if full:
+        values = body.fields
+    elif header.change_type == "UPDATE":
+        values = _updated(header, body, source.schemas)
+    else:
+        values = {}
+    diffed = field_names(header.diff_fields, header.entity_name, source.schemas) if header.diff_fields else ()
+    if not diffed:
+        return Change(source.key, header, at_us, values, full)
+    kept = {name: value for name, value in values.items() if name not in diffed}
+    return Change(source.key, header, at_us, kept, full, tuple(f"diffed.{name}" for name in diffed if name in values))
+
+
+def _updated(header: Header, body: Body, schemas: Schemas) -> dict[str, Any]:
+    """The fields that an UPDATE changed: by the lists where there are any, else by what is there."""
+    entity = header.entity_name
+    changed = field_names(header.changed_fields, entity, schemas) if header.changed_fields else ()
+    nulled = field_names(header.nulled_fields, entity, schemas) if header.nulled_fields else ()
+    null_clears = bool(changed) and header.nulled_fields is None if body.flat else True
+    values: dict[str, Any] = {}
+    for name in changed or body.fields:
+        parent, _, part = name.partition(".")
+        value = body.fields.get(parent)
+        if value is not None or (null_clears and not part):
+            values[parent] = value
+    values.update(dict.fromkeys(name for name in nulled if "." not in name))
+    values.pop(HEADER, None)
+    return values
+
+
+def refuse_large_fields(fields: Mapping[str, object], record_bytes: int) -> None:
+    """Raise RefusedError("field_too_large") when any text field is over the limit, be it read or not."""
+    if record_bytes > TEXT_LIMIT_BYTES:
+        for name, value in _texts(fields):
+            text(name, value)
+
+
+def _texts(fields: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    return ((name, value) for name, value in fields.items() if isinstance(value, str))
+
+
+def is_own_write(header: Header, own_client: str) -> bool:
+    """Whether changeOrigin (`com/salesforce/api/soap/51.0;client=NAME/`) names the client that is ourselves."""
+    if not own_client or not header.change_origin:
+        return False
+    _, found, client = header.change_origin.partition(";client=")
+    return bool(found) and client.split(";")[0].strip("/") == own_client.strip("/")
