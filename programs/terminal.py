@@ -14,7 +14,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def plain(text: str) -> str:
-    """The text on one line, each unseen character as its escape (`\\x1b`, `\\u202e`); nothing is dropped silently."""
+    r"""The text on one line, each unseen character as its escape (`\x1b`, `\u202e`); nothing is dropped silently."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(each) if unicodedata.category(each) in _UNSEEN else each for each in text)

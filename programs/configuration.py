@@ -1,0 +1,230 @@
+"""The settings of a process: `signals.toml`, overridden by the environment, with everything that is wrong at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from pydantic import ValidationError
+
+from playbook.sketch import Part, whole
+from programs.settings import Settings
+from topics.sources.source import SourceKind
+
+Key: TypeAlias = tuple[str | int, ...]
+Finding: TypeAlias = tuple[Key, str]
+
+
+class Variable(NamedTuple):
+    """An environment variable: its name, the setting it overrides, what it is for."""
+
+    name: str
+    key: tuple[str, ...]
+    what: str
+
+
+#: Every variable that is read. An empty one counts as not set, because compose files pass those on.
+VARIABLES = (
+    Variable("SIGNALS_BROKER", ("broker", "bootstrap"), "host:port[,host:port]"),
+    Variable("SIGNALS_BROKER_PROTOCOL", ("broker", "protocol"), "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    Variable("SIGNALS_BROKER_MECHANISM", ("broker", "mechanism"), "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
+    Variable("SIGNALS_BROKER_USER", ("broker", "user"), "for SASL"),
+    Variable("SIGNALS_BROKER_PASSWORD", ("broker", "password"), "for SASL; a secret"),
+    Variable("SIGNALS_BROKER_CA_FILE", ("broker", "ca_file"), "the authority that signed the broker's certificate"),
+    Variable("SIGNALS_BROKER_CERT_FILE", ("broker", "cert_file"), "our own certificate"),
+    Variable("SIGNALS_BROKER_KEY_FILE", ("broker", "key_file"), "the key of our own certificate"),
+    Variable("SIGNALS_PLAYBOOK", ("playbook",), "the playbook's file"),
+    Variable("SIGNALS_DATA_DIR", ("data_dir",), "the folder for state and the embedded broker"),
+    Variable("SIGNALS_LOG_LEVEL", ("log_level",), "debug, info, warning or error"),
+    Variable("SIGNALS_PARTITIONS", ("topics", "partitions"), "partitions of a topic that is created"),
+    Variable("SIGNALS_REPLICATION", ("topics", "replication"), "copies of a topic that is created"),
+    Variable("SIGNALS_BASE_CURRENCY", ("money", "base_currency"), "three letters"),
+    Variable("SIGNALS_CLOCK_MODE", ("clock", "mode"), "wall or data"),
+    Variable("SIGNALS_CLOCK_GRACE", ("clock", "grace_seconds"), "seconds that a source may be late"),
+    Variable("SIGNALS_CLOCK_INTERVAL", ("clock", "interval_seconds"), "seconds between ticks"),
+    Variable("SIGNALS_WEB_HOST", ("web", "host"), "the address that /metrics listens on; 0.0.0.0 in a container"),
+    Variable("SIGNALS_WEB_PORT", ("web", "base_port"), "the first program's port; the others follow; 0: free ones"),
+    Variable("SLACK_BOT_TOKEN", ("slack", "token"), "a secret; none: messages are drawn in the terminal"),
+    Variable("SLACK_API_URL", ("slack", "api_url"), "another address in place of Slack's own"),
+)
+
+#: Names the settings file itself; without it `signals.toml` in the working folder, if there is one.
+FILE_VARIABLE = "SIGNALS_SETTINGS"
+FILE_NAME = "signals.toml"
+
+#: Settings that are paths: in the file they are relative to it, in the environment to the working folder.
+_PATHS = (
+    ("playbook",),
+    ("data_dir",),
+    ("broker", "ca_file"),
+    ("broker", "cert_file"),
+    ("broker", "key_file"),
+)
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: in which file (or the environment), under which key or variable, and why."""
+
+    file: str
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in self if part)
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used. `problems` has every reason; one line each in the message."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Gathered(NamedTuple):
+    """What the file and the environment say, not yet checked. Paths are already relative to the working folder."""
+
+    values: dict[str, Any]
+    file: str
+    variables: tuple[Variable, ...]
+    unread: tuple[Problem, ...] = ()
+
+    def problem(self, key: Key, reason: str) -> Problem:
+        """A problem under a key, named by the variable where one has set it."""
+        for variable in self.variables:
+            if variable.key == key[: len(variable.key)]:
+                return Problem("environment", variable.name, reason)
+        return Problem(self.file, _dotted(key), reason)
+
+
+def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
+    """The settings of a process that works in `folder`. Raises SettingsError with everything that is wrong."""
+    return checked(gather(environ, folder))
+
+
+def gather(environ: Mapping[str, str], folder: Path) -> Gathered:
+    """Read the file, then put the environment over it. Never raises: a file that cannot be read is a problem."""
+    file = _settings_file(environ, folder)
+    values: dict[str, Any] = {}
+    unread: tuple[Problem, ...] = ()
+    if file is not None:
+        try:
+            values = _anchored(tomllib.loads(file.read_bytes().decode()), file.parent)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            unread = (Problem(str(file), "", reason),)
+    given = tuple(variable for variable in VARIABLES if environ.get(variable.name))
+    for variable in given:
+        text = environ[variable.name]
+        _put(values, variable.key, str(folder / text) if variable.key in _PATHS else text)
+    return Gathered(values, "settings" if file is None else str(file), given, unread)
+
+
+def checked(gathered: Gathered) -> Settings:
+    """The settings that were gathered. Raises SettingsError with everything that is wrong."""
+    problems = list(gathered.unread)
+    try:
+        settings = Settings.model_validate(gathered.values)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            reason = _REASONS.get(each["type"]) or each["msg"].removeprefix("Value error, ")
+            problems.append(gathered.problem(each["loc"], reason))
+    # Over the plain values, so that one wrong setting does not hide another (as `playbook.references` does).
+    part = whole(gathered.values)
+    problems += [gathered.problem(key, reason) for check in CHECKS for key, reason in check(part)]
+    if problems:
+        raise SettingsError(tuple(problems))
+    return settings
+
+
+_REASONS = {"missing": "is missing", "extra_forbidden": "is not a setting"}
+
+
+def _settings_file(environ: Mapping[str, str], folder: Path) -> Path | None:
+    named = environ.get(FILE_VARIABLE)
+    if named:
+        return folder / named
+    usual = folder / FILE_NAME
+    return usual if usual.is_file() else None
+
+
+def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values with every path made relative to the file's own folder."""
+    for *outer, last in _PATHS:
+        _anchor(values.get(outer[0]) if outer else values, last, folder)
+    sources = values.get("sources")
+    for source in sources if isinstance(sources, list) else ():
+        _anchor(source, "mapping", folder)
+    return values
+
+
+def _anchor(part: object, key: str, folder: Path) -> None:
+    if isinstance(part, dict) and isinstance(part.get(key), str):
+        part[key] = str(folder / part[key])
+
+
+def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+    for step in key[:-1]:
+        inner = values.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return  # the file has something else there, which is refused under its own key
+        values = inner
+    values[key[-1]] = value
+
+
+def _dotted(key: Key) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key).removeprefix(".")
+
+
+def _broker(settings: Part) -> Iterator[Finding]:
+    broker = settings.part("broker")
+    if (broker.text("protocol") or "").startswith("SASL"):
+        for key in ("user", "password"):
+            if broker.text(key) is None:
+                yield broker.at(key), f"{broker.text('protocol')} needs one"
+    if broker.text("key_file") and not broker.text("cert_file"):
+        yield broker.at("key_file"), "a key without its cert_file"
+
+
+def _source_names(settings: Part) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for source in settings.parts("sources"):
+        name = source.text("name") or ""
+        if name in seen:
+            yield source.at("name"), f"{name!r} stands twice; a source's raw topic carries its name"
+        seen.add(name)
+
+
+def _source_kinds(settings: Part) -> Iterator[Finding]:
+    for source in settings.parts("sources"):
+        kind = source.text("kind")
+        for key, owner in _ONLY_FOR.items():
+            if kind in tuple(SourceKind) and kind != owner and source.text(key) is not None:
+                yield source.at(key), f"only a source of the kind {owner} has one"
+        if kind == SourceKind.TABLES and source.text("mapping") is None:
+            yield source.at("mapping"), "is missing: tables need one"
+
+
+_ONLY_FOR = {"mapping": SourceKind.TABLES, "deal_source": SourceKind.CLOUDEVENTS}
+
+
+def _files(settings: Part) -> Iterator[Finding]:
+    named = [(settings, "playbook"), *((source, "mapping") for source in settings.parts("sources"))]
+    named += [(settings.part("broker"), key) for key in ("ca_file", "cert_file", "key_file")]
+    for part, key in named:
+        path = part.text(key)
+        if path is not None and not Path(path).is_file():
+            yield part.at(key), f"no such file: {path}"
+
+
+def _rates(settings: Part) -> Iterator[Finding]:
+    money = settings.part("money")
+    base = money.text("base_currency") or Settings().money.base_currency
+    rates = money.part("rates")
+    if rates.values.get(base, 1) != 1:
+        yield rates.at(base), "the base currency is worth 1 of itself"
+
+
+CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (_broker, _source_names, _source_kinds, _files, _rates)

@@ -1,0 +1,136 @@
+"""Where things are, as one frozen object; `configuration` reads it from `signals.toml` and the environment.
+
+The playbook says what things mean; the settings say where things are. Without any file they describe one Salesforce
+source, one source of CloudEvents beside it, and the broker that `signals up` starts by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StringConstraints
+
+from programs.addresses import checked_api_url, checked_servers
+from topics.sources.source import Provides, SourceKind
+
+#: The programs of one installation in the order of the flow; `signals up` gives them ports in this order.
+PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
+
+
+def _checked_program(name: str) -> str:
+    if name not in PROGRAMS:
+        message = f"no program is called {name!r}"
+        raise ValueError(message)
+    return name
+
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
+Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+ProgramName = Annotated[str, AfterValidator(_checked_program)]
+Seconds = Annotated[float, Field(ge=0, le=30 * 24 * 3600)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Hidden(Secret[str]):
+    """A secret: `get_secret_value()` to use it, `***` wherever it is printed."""
+
+    def _display(self) -> str:
+        return "***"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class BrokerSettings(_Part):
+    """The Kafka-protocol broker and how to speak to it. No `bootstrap`: `signals up` starts the embedded one."""
+
+    bootstrap: Annotated[str, AfterValidator(checked_servers)] | None = None
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    user: str | None = None
+    password: Hidden | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class TopicSettings(_Part):
+    """How topics are created. Four partitions suit one machine; a large team takes more before its first day."""
+
+    partitions: int = Field(default=4, ge=1, le=1000)
+    replication: int = Field(default=1, ge=1, le=9)
+
+
+class MoneySettings(_Part):
+    """`rates`: what one unit of a currency is worth in the base currency."""
+
+    base_currency: Currency = "USD"
+    rates: dict[Currency, Annotated[float, Field(gt=0)]] = {}
+
+
+class ClockSettings(_Part):
+    """Law 2. `wall`: now, less the grace; `data`: the time that the records carry (simulator, replay)."""
+
+    mode: Literal["wall", "data"] = "wall"
+    grace_seconds: Seconds = Field(default=120.0, description="how late a source may be, where it does not say itself")
+    interval_seconds: float = Field(default=1.0, gt=0, le=60)
+
+
+class SlackSettings(_Part):
+    """Without a token the messages are drawn in the terminal. `api_url` is Slack's own unless something stands in."""
+
+    token: Hidden | None = None
+    api_url: Annotated[str, AfterValidator(checked_api_url)] = "https://slack.com/api/"
+
+
+class WebSettings(_Part):
+    """Where each program answers /metrics, /healthz and /readyz. `base_port` 0: a free port for each."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    base_port: Annotated[int, Field(ge=0, le=65535 - len(PROGRAMS))] = 9101
+    ports: dict[ProgramName, Port] = {}
+
+    def port(self, program: str) -> int:
+        """The port of a program; 0 asks the system for a free one."""
+        offset = PROGRAMS.index(program) if self.base_port else 0
+        return self.ports.get(program, self.base_port + offset)
+
+
+class SourceSettings(_Part):
+    """One source. What is None here comes from the mapping file, or from what such a source usually is."""
+
+    name: SourceName
+    kind: SourceKind
+    tenant: Tenant | None = None
+    mapping: Path | None = Field(default=None, description="the mapping file, for tables")
+    provides: frozenset[Provides] | None = None
+    fields: dict[str, str] = Field(default={}, description="the source's name of a field: ours")
+    schemas: dict[str, tuple[str, ...]] = Field(default={}, description="entity: its fields in order, for bitmaps")
+    grace_seconds: Seconds | None = None
+    own_client: str = Field(default="", description="the client name of our own write-backs")
+    deal_source: str | None = Field(default=None, description="<source>/<tenant> whose deals the events are about")
+
+
+#: What a machine without a settings file reads: the CRM, and what its buyers do on the web site.
+DEFAULT_SOURCES = (
+    SourceSettings(name="salesforce", kind=SourceKind.SALESFORCE, tenant="default"),
+    SourceSettings(name="web", kind=SourceKind.CLOUDEVENTS, tenant="default", deal_source="salesforce/default"),
+)
+
+
+class Settings(_Part):
+    """Everything that an installation sets."""
+
+    playbook: Path | None = Field(default=None, description="none: the playbook that ships with the product")
+    data_dir: Path = Path("data")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    broker: BrokerSettings = BrokerSettings()
+    topics: TopicSettings = TopicSettings()
+    money: MoneySettings = MoneySettings()
+    clock: ClockSettings = ClockSettings()
+    slack: SlackSettings = SlackSettings()
+    web: WebSettings = WebSettings()
+    sources: tuple[SourceSettings, ...] = Field(default=DEFAULT_SOURCES, min_length=1)

@@ -1,0 +1,168 @@
+"""What every program has in hand before it connects to anything: settings, playbook and sources, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from engine.settings import Broker, EngineSettings, Security
+from playbook.load import Loaded, PlaybookError
+from programs.configuration import Gathered, SettingsError, checked, gather
+from programs.definitions import read_mapping, read_playbook
+from programs.settings import BrokerSettings, Settings, SourceSettings
+from topics.catalog import Topic, topics
+from topics.instants import SECOND_US
+from topics.sources.source import Provides, Source, SourceKind
+
+#: What a source of a kind usually tells; a source says otherwise by `provides`, tables by their mapping.
+USUALLY_PROVIDES: dict[SourceKind, frozenset[Provides]] = {
+    SourceKind.SALESFORCE: frozenset(Provides) - {Provides.ACCOUNTS},
+    SourceKind.CLOUDEVENTS: frozenset(),
+    SourceKind.TABLES: frozenset(),
+}
+
+
+class Ready(NamedTuple):
+    """Everything that a program is built from."""
+
+    settings: Settings
+    playbook: Loaded
+    sources: tuple[Source, ...]
+
+    def topics(self) -> tuple[Topic, ...]:
+        """Every topic of this installation, in the order of the flow."""
+        routes = (intent.route for intent in self.playbook.playbook.intents if intent.route is not None)
+        return topics((source.name for source in self.sources), routes)
+
+
+class NotReadyError(ValueError):
+    """Something is wrong in a file or a variable; `lines` says all of it, one line each."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def prepare(environ: Mapping[str, str], folder: Path) -> Ready:
+    """Read and check settings, playbook and mappings of a process that works in `folder`.
+
+    Raises NotReadyError with everything that is wrong in any of them.
+    """
+    gathered = gather(environ, folder)
+    wrong: list[str] = []
+    settings: Settings | None = None
+    playbook: Loaded | None = None
+    sources: tuple[Source, ...] = ()
+    try:
+        settings = checked(gathered)
+    except SettingsError as error:
+        wrong += map(str, error.problems)
+    try:
+        playbook = _playbook(gathered)
+    except PlaybookError as error:
+        wrong += map(str, error.problems)
+    if settings is not None:
+        try:
+            sources = to_sources(settings)
+        except NotReadyError as error:
+            wrong += error.lines
+    if wrong or settings is None or playbook is None:
+        raise NotReadyError(wrong)
+    return Ready(settings, playbook, sources)
+
+
+def _playbook(gathered: Gathered) -> Loaded | None:
+    """The playbook, even where another setting is wrong; None where the setting itself names no file."""
+    named = gathered.values.get("playbook")
+    if named is None:
+        return read_playbook(None)
+    return read_playbook(Path(named)) if isinstance(named, str) and Path(named).is_file() else None
+
+
+def to_sources(settings: Settings) -> tuple[Source, ...]:
+    """The configured sources as the parsers take them. Raises NotReadyError for what their mapping files get wrong."""
+    wrong: list[str] = []
+    made: list[Source] = []
+    for setting in settings.sources:
+        try:
+            made.append(to_source(setting, settings.clock.grace_seconds))
+        except PlaybookError as error:
+            wrong += map(str, error.problems)
+    if not wrong:  # a source that could not be made would be missing among those that may be named
+        made, wrong = _joined(made)
+    if wrong:
+        raise NotReadyError(wrong)
+    return tuple(made)
+
+
+def to_source(setting: SourceSettings, grace_seconds: float) -> Source:
+    """One configured source. Reads its mapping file; raises PlaybookError for one that is wrong."""
+    mapping = None if setting.mapping is None else read_mapping(setting.mapping)
+    said = mapping or {}
+    provides = setting.provides
+    if provides is None:
+        provides = _mapped(said) or USUALLY_PROVIDES[setting.kind]
+    grace = grace_seconds if setting.grace_seconds is None else setting.grace_seconds
+    fields = setting.fields if setting.deal_source is None else setting.fields | {"deal_source": setting.deal_source}
+    return Source(
+        name=setting.name,
+        kind=setting.kind,
+        tenant=setting.tenant or str(said.get("tenant", "default")),
+        provides=provides,
+        fields=fields,
+        schemas=setting.schemas,
+        mapping=mapping,
+        grace_us=round(grace * SECOND_US),
+        own_client=setting.own_client,
+    )
+
+
+def _mapped(mapping: Mapping[str, object]) -> frozenset[Provides]:
+    named = mapping.get("provides", ())
+    return frozenset(Provides(each) for each in named) if isinstance(named, list) else frozenset()
+
+
+def _joined(sources: list[Source]) -> tuple[list[Source], list[str]]:
+    """The sources with each CloudEvents source told whose deals it speaks of, and where that cannot be known."""
+    keys = [source.key for source in sources if source.kind is not SourceKind.CLOUDEVENTS]
+    wrong: list[str] = []
+    told: list[Source] = []
+    for source in sources:
+        named = source.fields.get("deal_source")
+        if source.kind is not SourceKind.CLOUDEVENTS or (named is None and not keys):
+            told.append(source)
+        elif named is None and len(keys) == 1:
+            told.append(msgspec.structs.replace(source, fields=source.fields | {"deal_source": keys[0]}))
+        elif named in keys:
+            told.append(source)
+        else:
+            wrong.append(f"source {source.name}: deal_source must be one of {', '.join(sorted(keys))}")
+    return told, wrong
+
+
+def to_broker(settings: BrokerSettings, servers: str) -> Broker:
+    """The broker as the machinery takes it; `servers` is the configured address or the embedded broker's."""
+    security = Security(
+        protocol=settings.protocol,
+        mechanism=settings.mechanism,
+        user=settings.user,
+        password=None if settings.password is None else settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+    )
+    return Broker(servers, security)
+
+
+def to_engine(settings: Settings, program: str, servers: str) -> EngineSettings:
+    """One program's machinery."""
+    return EngineSettings(
+        name=program,
+        broker=to_broker(settings.broker, servers),
+        data_dir=settings.data_dir,
+        web_host=settings.web.host,
+        web_port=settings.web.port(program),
+    )
