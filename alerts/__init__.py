@@ -1,1 +1,1 @@
-"""The voice: who hears what, when, and how it is said. Imports `topics` and `playbook`; never `signals`."""
+"""The voice: who hears what, when, in which words; and the one place that speaks to Slack."""

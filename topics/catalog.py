@@ -57,6 +57,7 @@ ALERT_LOG = "alert.log"
 ALERT_LEDGER = "alert.ledger"
 STATE_JOIN = "state.join"
 STATE_DETECT = "state.detect"
+STATE_FANOUT = "state.fanout"
 STATE_NOTIFY = "state.notify"
 
 _DELETE, _COMPACT = Cleanup.DELETE, Cleanup.COMPACT
@@ -123,6 +124,7 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(STATE_JOIN, "activity, person or account", "state", _COMPACT, None, doc="the state of join"),
     Topic(STATE_DETECT, "deal", "state", _COMPACT, None, doc="the state of detect"),
+    Topic(STATE_FANOUT, "signal", "Heard", _COMPACT, None, doc="who has heard of which open signal: state of notify"),
     Topic(STATE_NOTIFY, "recipient", "state", _COMPACT, None, doc="the state of notify"),
 )
 

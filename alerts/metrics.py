@@ -1,0 +1,94 @@
+"""Every metric of the voice: name, help, labels. Labels are bounded (law 12): kinds, reasons, routes, methods.
+
+One `Metrics` per program, on the registry that the program exposes.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+TOLD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
+
+
+class Metrics:
+    """The voice's metrics on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.decisions = Counter(
+            "signals_alerts_decisions",
+            "Decisions about one transition and one recipient, by their reason.",
+            ("kind", "reason"),
+            registry=registry,
+        )
+        self.routed = Counter(
+            "signals_alerts_routed",
+            "Intents sent to a routing topic.",
+            ("route",),
+            registry=registry,
+        )
+        self.not_routed = Counter(
+            "signals_alerts_not_routed",
+            "Transitions that went to no routing topic, by their reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self.messages = Counter(
+            "signals_alerts_messages",
+            "Deliveries that came to an end: done, or the reason why not.",
+            ("op", "outcome"),
+            registry=registry,
+        )
+        self.fallbacks = Counter(
+            "signals_alerts_fallbacks",
+            "Messages that went to the fallback channel, by the reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self.ledger = Counter(
+            "signals_alerts_ledger_transitions",
+            "Entries of the ledger that became intended, said or failed.",
+            ("state",),
+            registry=registry,
+        )
+        self.look_ups = Counter(
+            "signals_alerts_look_ups",
+            "Searches for a message after an unclear answer, by what came of them: found, missing or impossible.",
+            ("result",),
+            registry=registry,
+        )
+        self.possible_doubles = Counter(
+            "signals_alerts_possible_doubles",
+            "Messages said again although an earlier attempt could not be ruled out.",
+            registry=registry,
+        )
+        self.requests = Counter(
+            "signals_alerts_slack_replies",
+            "Replies of Slack's API by method and meaning.",
+            ("method", "meaning"),
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "signals_alerts_slack_request_seconds",
+            "Duration of calls to Slack's API.",
+            ("method",),
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.waited = Counter(
+            "signals_alerts_slack_waited_seconds",
+            "Seconds waited before the next call, by the meaning of the reply that asked for it.",
+            ("meaning",),
+            registry=registry,
+        )
+        self.barred = Gauge(
+            "signals_alerts_slack_barred",
+            "1 while Slack refuses the token, its scopes or the address, so that nothing can be said.",
+            registry=registry,
+        )
+        self.told_seconds = Histogram(
+            "signals_alerts_told_seconds",
+            "From the detection of a signal to the first message about it.",
+            buckets=TOLD_BUCKETS,
+            registry=registry,
+        )

@@ -1,0 +1,90 @@
+"""Why something was told, edited, routed, or not: one enum for log, metric and message (law 10)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every named reason of the voice. `MEANING` says each in a sentence."""
+
+    # the policy speaks
+    TOLD = "told"
+    UPDATED = "updated"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    # the policy is silent
+    DUPLICATE = "duplicate"
+    OUT_OF_ORDER = "out_of_order"
+    RESOLVED_BEFORE_TOLD = "resolved_before_told"
+    # nobody hears
+    KIND_NOT_TOLD = "kind_not_told"
+    NOBODY_TO_TELL = "nobody_to_tell"
+    # why this recipient hears
+    AS_OWNER = "as_owner"
+    AS_LEAD = "as_lead"
+    AS_REVOPS = "as_revops"
+    HEARD_BEFORE = "heard_before"
+    OWNER_UNKNOWN = "owner_unknown"
+    OWNER_WITHOUT_ADDRESS = "owner_without_address"
+    LEAD_UNKNOWN = "lead_unknown"
+    LEAD_WITHOUT_ADDRESS = "lead_without_address"
+    NO_REVOPS_CHANNEL = "no_revops_channel"
+    # routing
+    ROUTED = "routed"
+    NOT_AN_INTENT = "not_an_intent"
+    NOT_NEW = "not_new"
+    INTENT_UNKNOWN = "intent_unknown"
+    INTENT_WITHOUT_ROUTE = "intent_without_route"
+    # delivery
+    ALREADY_SAID = "already_said"
+    NEVER_SAID = "never_said"
+    MESSAGE_GONE = "message_gone"
+    MESSAGE_REFUSED = "message_refused"
+    RECIPIENT_REFUSED = "recipient_refused"
+    GAVE_UP = "gave_up"
+
+
+MEANING: dict[Reason, str] = {
+    Reason.TOLD: "told for the first time",
+    Reason.UPDATED: "the message was brought up to date",
+    Reason.RESOLVED: "the message now says that it is over",
+    Reason.REOPENED: "it holds again after it was over; the message says so",
+    Reason.DUPLICATE: "the same transition had arrived before",
+    Reason.OUT_OF_ORDER: "something newer had been told already",
+    Reason.RESOLVED_BEFORE_TOLD: "it was over before this recipient had heard of it",
+    Reason.KIND_NOT_TOLD: "the playbook tells nobody of this kind",
+    Reason.NOBODY_TO_TELL: "no recipient is known and the playbook names no fallback channel",
+    Reason.AS_OWNER: "the deal's owner",
+    Reason.AS_LEAD: "the owner's lead",
+    Reason.AS_REVOPS: "the playbook tells RevOps of this kind",
+    Reason.HEARD_BEFORE: "was told when it opened",
+    Reason.OWNER_UNKNOWN: "the playbook does not know the deal's owner",
+    Reason.OWNER_WITHOUT_ADDRESS: "the playbook has neither a Slack id nor an e-mail of the deal's owner",
+    Reason.LEAD_UNKNOWN: "the playbook names no lead of the deal's owner",
+    Reason.LEAD_WITHOUT_ADDRESS: "the playbook has neither a Slack id nor an e-mail of the owner's lead",
+    Reason.NO_REVOPS_CHANNEL: "the playbook names no RevOps channel",
+    Reason.ROUTED: "sent to the intent's routing topic",
+    Reason.NOT_AN_INTENT: "only high-intent signals are routed",
+    Reason.NOT_NEW: "only the opening of an intent is routed",
+    Reason.INTENT_UNKNOWN: "the playbook defines no intent of this name",
+    Reason.INTENT_WITHOUT_ROUTE: "the playbook gives this intent no route",
+    Reason.ALREADY_SAID: "the ledger says that this was done before",
+    Reason.NEVER_SAID: "there is no message to edit: it could not be said",
+    Reason.MESSAGE_GONE: "the message to edit is gone or may no longer be edited",
+    Reason.MESSAGE_REFUSED: "Slack does not accept this message",
+    Reason.RECIPIENT_REFUSED: "Slack does not reach this recipient",
+    Reason.GAVE_UP: "no clear answer from Slack after many attempts",
+}
+
+#: The recipient is the fallback channel because of this.
+FALLBACKS = frozenset(
+    {
+        Reason.OWNER_UNKNOWN,
+        Reason.OWNER_WITHOUT_ADDRESS,
+        Reason.LEAD_UNKNOWN,
+        Reason.LEAD_WITHOUT_ADDRESS,
+        Reason.NO_REVOPS_CHANNEL,
+        Reason.RECIPIENT_REFUSED,
+    }
+)

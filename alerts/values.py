@@ -1,0 +1,104 @@
+"""What travels inside the voice: `alert.inbox`, `alert.outbox`, `alert.log`, and the state of notify."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+from alerts.reasons import Reason
+from topics.signals import Kind, Signal, Step
+
+
+class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One person or one channel. `key` is the Kafka key and stays when an address changes.
+
+    A person has `slack` (an id) or `email`; a channel has `channel` (an id, or `#name`).
+    """
+
+    key: str
+    name: str
+    slack: str | None = None
+    email: str | None = None
+    channel: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told", tag_field="type"):
+    """A transition that this recipient may hear of (`alert.inbox`), and why this recipient (`via`)."""
+
+    recipient: Recipient
+    via: Reason
+    signal: Signal
+
+
+class Op(StrEnum):
+    """What is to be done on the other side."""
+
+    POST = "post"
+    EDIT = "edit"
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to say or edit (`alert.outbox`). `seq` counts what this recipient is to see of this signal, from 1."""
+
+    seq: int
+    op: Op
+    reason: Reason
+    via: Reason
+    recipient: Recipient
+    signal: Signal
+
+    @property
+    def id(self) -> str:
+        """The same for a repeat of the same delivery."""
+        return digest(self.recipient.key, self.signal.id, str(self.seq))
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was decided about one transition and one recipient (`alert.log`). `at` is RFC 3339; `recipient` a key."""
+
+    signal: str
+    kind: Kind
+    transition: Step
+    reason: Reason
+    at: str
+    subject_key: str = ""
+    recipient: str = ""
+    via: Reason | None = None
+    op: Op | None = None
+    seq: int = 0
+    detail: str = ""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """Who has heard of an open signal: they hear how it ends, whoever owns the deal by then. State of the fan-out."""
+
+    recipients: tuple[Recipient, ...]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy remembers of one signal and one recipient.
+
+    `at_us` is the instant of the latest transition, `heard_us` when it was decided upon; `seen` are fingerprints of
+    the transitions that arrived, newest last; `told` is false while there was nothing to tell.
+    """
+
+    step: Step
+    at_us: int
+    heard_us: int
+    seq: int
+    told: bool
+    seen: tuple[str, ...]
+
+
+def digest(*parts: str) -> str:
+    """Twenty hex digits of BLAKE2b over the parts."""
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
+
+
+decode_told = msgspec.json.Decoder(Told).decode
+decode_delivery = msgspec.json.Decoder(Delivery).decode
+decode_decision = msgspec.json.Decoder(Decision).decode
+decode_heard = msgspec.json.Decoder(Heard).decode
+decode_said = msgspec.json.Decoder(Said).decode

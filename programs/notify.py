@@ -1,0 +1,106 @@
+"""notify: two agents. The fan-out puts each transition into the inboxes; the policy decides per recipient.
+
+deal.signals --fan-out--> alert.inbox --policy--> alert.outbox, alert.log
+             state.fanout              state.notify
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from alerts.fanout import fan_out
+from alerts.metrics import Metrics
+from alerts.policy import decide, forgettable
+from alerts.values import Decision, Heard, decode_heard, decode_said, decode_told
+from engine.records import Batch, Output, Record
+from engine.state import Store
+from playbook.model import Playbook
+from playbook.owners import Directory
+from topics.catalog import ALERT_INBOX, ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
+from topics.codec import decode_signal, encode
+from topics.instants import DAY_US
+
+FANOUT_INPUT = DEAL_SIGNALS
+POLICY_INPUT = ALERT_INBOX
+
+
+class FanOutAgent:
+    """The processor of one partition of `deal.signals`. Its state: who has heard of which open signal."""
+
+    def __init__(self, playbook: Playbook, metrics: Metrics, store: Store) -> None:
+        self._playbook = playbook
+        self._directory = Directory(playbook.owners)
+        self._metrics = metrics
+        self._store = store
+
+    def process(self, batch: Batch) -> Sequence[Output]:
+        """One inbox entry per recipient, or one line in the log that says why there is none."""
+        return [output for record in batch.records for output in self._one(record)]
+
+    def _one(self, record: Record) -> Iterator[Output]:
+        if record.value is None:
+            return
+        signal = decode_signal(record.value)
+        fanned = fan_out(self._playbook, self._directory, self._heard(signal.id), signal, record.timestamp_us)
+        self._store.put(signal.id.encode(), encode(fanned.heard) if fanned.heard else None)
+        at_us = record.timestamp_us
+        for told in fanned.told:
+            yield Output(ALERT_INBOX, told.recipient.key.encode(), encode(told), timestamp_us=at_us)
+        for decision in fanned.decisions:
+            yield logged(decision, self._metrics, at_us)
+
+    def _heard(self, signal: str) -> Heard | None:
+        value = self._store.get(signal.encode())
+        return None if value is None else decode_heard(value)
+
+
+class PolicyAgent:
+    """The processor of one partition of `alert.inbox`. Its state: what each recipient was told of each signal."""
+
+    def __init__(self, metrics: Metrics, store: Store) -> None:
+        self._metrics = metrics
+        self._store = store
+        self._swept_day = 0
+
+    def process(self, batch: Batch) -> Sequence[Output]:
+        """The decisions, and the deliveries that follow from them, in the order of the inbox."""
+        outputs = [output for record in batch.records for output in self._one(record)]
+        self._sweep(batch.records[-1].timestamp_us)
+        return outputs
+
+    def _one(self, record: Record) -> Iterator[Output]:
+        if record.value is None:
+            return
+        told, at_us = decode_told(record.value), record.timestamp_us
+        key = f"{told.recipient.key}\x1f{told.signal.id}".encode()
+        before = self._store.get(key)
+        ruling = decide(None if before is None else decode_said(before), told, at_us)
+        self._store.put(key, encode(ruling.said))
+        yield logged(ruling.decision, self._metrics, at_us)
+        if ruling.delivery is not None:
+            recipient = told.recipient.key.encode()
+            yield Output(ALERT_OUTBOX, recipient, encode(ruling.delivery), timestamp_us=at_us)
+
+    def _sweep(self, now_us: int) -> None:
+        """Once a day of the log: forget what was over long ago."""
+        if now_us // DAY_US <= self._swept_day:
+            return
+        self._swept_day = now_us // DAY_US
+        for key in [key for key, value in self._store.items() if forgettable(decode_said(value), now_us)]:
+            self._store.put(key, None)
+
+
+def logged(decision: Decision, metrics: Metrics, at_us: int) -> Output:
+    """The decision for `alert.log`, counted by its reason."""
+    metrics.decisions.labels(decision.kind.value, decision.reason.value).inc()
+    return Output(ALERT_LOG, decision.signal.encode(), encode(decision), timestamp_us=at_us)
+
+
+def make_fanout(playbook: Playbook, metrics: Metrics, _partition: int, store: Store) -> FanOutAgent:
+    """The fan-out of a partition; bind the first two with `functools.partial`."""
+    return FanOutAgent(playbook, metrics, store)
+
+
+def make_policy(metrics: Metrics, _partition: int, store: Store) -> PolicyAgent:
+    """The policy of a partition; bind the first with `functools.partial`."""
+    return PolicyAgent(metrics, store)

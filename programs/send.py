@@ -1,0 +1,162 @@
+"""send: `alert.outbox` to Slack, or to the terminal where there is no token. The only program that waits for Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from alerts.courier import Courier, End, World
+from alerts.drawn import draw
+from alerts.ledger import LedgerEntry, decode_entry, forgettable
+from alerts.message import Message, message
+from alerts.metrics import Metrics
+from alerts.reasons import Reason
+from alerts.replies import NotDone
+from alerts.retry import PATIENCE, Patience
+from alerts.slack import API_URL, Slack, slack_client
+from alerts.values import Decision, Delivery, Recipient, decode_delivery
+from alerts.voice import Spot, Voice
+from engine.records import Batch, Output
+from engine.state import Store
+from playbook.model import Playbook
+from topics.catalog import ALERT_LOG, ALERT_OUTBOX
+from topics.codec import encode
+from topics.instants import DAY_US, rfc3339
+
+INPUT = ALERT_OUTBOX
+#: Recipients that are spoken to at the same time. Slack allows about one message a second per channel.
+AT_ONCE = 8
+
+log = structlog.get_logger("send")
+
+
+class StoredLedger:
+    """The ledger of one partition, on its store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> LedgerEntry | None:
+        """The entry of a recipient and a signal."""
+        value = self._store.get(key.encode())
+        return None if value is None else decode_entry(value)
+
+    async def put(self, key: str, entry: LedgerEntry) -> None:
+        """Write it and wait until the broker has it."""
+        self._store.put(key.encode(), encode(entry))
+        await self._store.flush()
+
+    def sweep(self, now_us: int) -> None:
+        """Forget what was over long ago."""
+        old = [key for key, value in self._store.items() if forgettable(decode_entry(value), now_us)]
+        for key in old:
+            self._store.put(key, None)
+
+
+class Terminal:
+    """A `Voice` for machines without a token: each message is drawn where `write` leads."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    async def open(self, recipient: Recipient) -> str | NotDone:
+        """The name under which messages are drawn."""
+        return recipient.name
+
+    async def post(self, channel: str, message: Message, mark: str) -> Spot | NotDone:
+        """Draw it."""
+        self._write("\n".join(draw(channel, message, edited=False)))
+        return Spot(channel, mark)
+
+    async def edit(self, spot: Spot, message: Message, mark: str) -> Spot | NotDone:  # noqa: ARG002 - a Voice's signature
+        """Draw it again, as edited."""
+        self._write("\n".join(draw(spot.channel, message, edited=True)))
+        return spot
+
+    async def find(self, channel: str, mark: str, since_us: int) -> Spot | NotDone | None:  # noqa: ARG002 - a Voice's signature
+        """What was drawn cannot be found again."""
+        return None
+
+
+class Send:
+    """The processor of one partition: in order for one recipient, several recipients at once."""
+
+    def __init__(self, world: World, store: Store, at_once: int = AT_ONCE) -> None:
+        self._world = world
+        self._ledger = StoredLedger(store)
+        self._courier = Courier(world, self._ledger)
+        self._at_once = at_once
+        self._swept_day = 0
+
+    async def process(self, batch: Batch) -> Sequence[Output]:
+        """Deliver everything; what could not be said is logged with its reason."""
+        queues: dict[str, list[Delivery]] = {}
+        for record in batch.records:
+            if record.value is not None:
+                delivery = decode_delivery(record.value)
+                queues.setdefault(delivery.recipient.key, []).append(delivery)
+        free = asyncio.Semaphore(self._at_once)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._queue(free, each)) for each in queues.values()]
+        self._sweep(batch.records[-1].timestamp_us)
+        return [output for task in tasks for output in task.result()]
+
+    async def _queue(self, free: asyncio.Semaphore, deliveries: list[Delivery]) -> list[Output]:
+        async with free:
+            ends = [(each, await self._courier.deliver(each)) for each in deliveries]
+        return [self._logged(each, end) for each, end in ends if end.reason not in (None, Reason.ALREADY_SAID)]
+
+    def _logged(self, delivery: Delivery, end: End) -> Output:
+        reason = end.reason or Reason.TOLD
+        signal = delivery.signal
+        log.warning("not_said", signal=signal.id, kind=signal.kind.value, reason=reason.value, detail=end.detail)
+        decision = Decision(
+            signal=signal.id,
+            kind=signal.kind,
+            transition=signal.transition,
+            reason=reason,
+            at=rfc3339(self._world.now_us()),
+            subject_key=signal.subject_key,
+            recipient=delivery.recipient.key,
+            via=delivery.via,
+            op=delivery.op,
+            seq=delivery.seq,
+            detail=end.detail,
+        )
+        return Output(ALERT_LOG, signal.id.encode(), encode(decision))
+
+    def _sweep(self, now_us: int) -> None:
+        if now_us // DAY_US > self._swept_day:
+            self._swept_day = now_us // DAY_US
+            self._ledger.sweep(now_us)
+
+
+def make_send(world: World, _partition: int, store: Store) -> Send:
+    """The processor of a partition; bind the first with `functools.partial`."""
+    return Send(world, store)
+
+
+def make_voice(token: str | None, api_url: str | None, metrics: Metrics, write: Callable[[str], None]) -> Voice:
+    """Slack where there is a token, else the terminal. Raises ValueError for an address that Slack must not have."""
+    return Slack(slack_client(token, api_url or API_URL), metrics) if token else Terminal(write)
+
+
+def make_world(playbook: Playbook, voice: Voice, metrics: Metrics, patience: Patience = PATIENCE) -> World:
+    """The world of a running program: the wall clock, real waiting, the playbook's words and fallback channel."""
+    return World(
+        voice=voice,
+        compose=functools.partial(_compose, playbook),
+        metrics=metrics,
+        now_us=lambda: time.time_ns() // 1000,
+        sleep=asyncio.sleep,
+        fallback=playbook.fallback_channel,
+        patience=patience,
+    )
+
+
+def _compose(playbook: Playbook, delivery: Delivery, via: Reason) -> Message:
+    return message(playbook, delivery.signal, via)
