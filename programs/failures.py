@@ -1,0 +1,23 @@
+"""How a command ends badly: what it says, one line each, and with which exit code. Never a traceback."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """A command cannot go on. `lines` go to stderr; `code` is what the process exits with."""
+
+    code = 1
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class WorkError(CommandError):
+    """The call was right, the work failed (exit 1): the broker is away, a disk is full."""
+
+
+class CallError(CommandError):
+    """The call or a file was wrong (exit 2); the lines say what and where."""
+
+    code = 2
