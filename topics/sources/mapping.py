@@ -114,7 +114,7 @@ class When(_Part):
 
     column: ColumnName
     type: Literal[ValueType.DAY, ValueType.INSTANT]
-    format: Formats = Field(min_length=1)
+    format: Formats
 
     def _problems(self) -> Iterator[str]:
         yield from _format_problems(self.type, self.format)
@@ -141,7 +141,7 @@ class Column(_Part):
         if self.type in _DATES:
             yield from _format_problems(self.type, self.format)
         elif self.format:
-            yield f"a {self.type.value} has no format"
+            yield f"{self.type.value} has no format"
         if both := {word.lower() for word in self.true_when} & {word.lower() for word in self.false_when}:
             yield f"true and false at once: {', '.join(sorted(both))}"
 
@@ -388,7 +388,7 @@ def _path(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 def _format_problems(kind: ValueType, formats: tuple[str, ...]) -> Iterator[str]:
     if not formats:
-        yield f"a {kind.value} needs its format: a date is never guessed"
+        yield f"{kind.value} needs a format: a date is never guessed"
     for pattern in formats:
         if pattern not in NAMED_FORMATS and (what := _pattern_problem(kind, pattern)):
             yield f"format {pattern!r}: {what}"
@@ -418,4 +418,4 @@ def _type_problems(columns: Columns, types_of: Callable[[str], tuple[ValueType, 
         if allowed is None:
             yield f"columns.{name}: an activity has no {column.to}"
         elif column.type not in allowed:
-            yield f"columns.{name}: {column.to} is a {' or a '.join(allowed)}, not a {column.type.value}"
+            yield f"columns.{name}: {column.to} is {' or '.join(allowed)}, not {column.type.value}"
