@@ -43,7 +43,7 @@ DEAL_FIELDS = (
 
 def event_id(*parts: object) -> str:
     """Twenty hex digits of BLAKE2b over the parts that identify a change at its source."""
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 

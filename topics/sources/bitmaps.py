@@ -7,7 +7,9 @@ the Pub/Sub API guide ("event deserialization considerations"); the vectors are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from topics.sources.refusals import Reason, RefusedError, shown
 
@@ -18,12 +20,20 @@ ADDRESS_PARTS = ("Street", "City", "State", "PostalCode", "Country")
 _TOP = re.compile(r"0x([0-9A-Fa-f]{1,512})")
 _NESTED = re.compile(r"(\d{1,4})-0x([0-9A-Fa-f]{1,512})", re.ASCII)
 
+_REMEMBERED = 1024
+_USUAL_LIST = 64
+
+
+class ChangedField(NamedTuple):
+    """A field of the body; `whole` is false where the list names only a part of it."""
+
+    name: str
+    whole: bool
+
+
 Schemas = Mapping[str, tuple[str, ...]]
-
-
-def is_bitmap(item: str) -> bool:
-    """Whether an item of changedFields is a bitmap, not a field's name."""
-    return "0x" in item and (_TOP.fullmatch(item) or _NESTED.fullmatch(item)) is not None
+#: (entity, changedFields or nulledFields) -> the fields of the body. Raises RefusedError.
+Named = Callable[[str, tuple[str, ...]], tuple[ChangedField, ...]]
 
 
 def field_names(items: Iterable[str], entity: str, schemas: Schemas) -> tuple[str, ...]:
@@ -33,14 +43,28 @@ def field_names(items: Iterable[str], entity: str, schemas: Schemas) -> tuple[st
     which a part is named by `ADDRESS_PARTS` or by its number. Raises RefusedError: bitmap_without_schema,
     bitmap_beyond_schema.
     """
-    names: dict[str, None] = {}
-    for item in items:
-        names.update(dict.fromkeys(_names(item, entity, schemas)))
-    return tuple(names)
+    return tuple(dict.fromkeys(name for item in items for name in _names(item, entity, schemas)))
+
+
+def resolver(schemas: Schemas) -> Named:
+    """`field_names` of these schemas, remembering the lists of the usual changes."""
+
+    def resolved(entity: str, items: tuple[str, ...]) -> tuple[ChangedField, ...]:
+        names = (name.partition(".") for name in field_names(items, entity, schemas))
+        return tuple(ChangedField(parent, not part) for parent, _, part in names)
+
+    remembered = lru_cache(maxsize=_REMEMBERED)(resolved)
+
+    def named(entity: str, items: tuple[str, ...]) -> tuple[ChangedField, ...]:
+        return remembered(entity, items) if len(items) <= _USUAL_LIST else resolved(entity, items)
+
+    return named
 
 
 def _names(item: str, entity: str, schemas: Schemas) -> Iterator[str]:
-    if top := _TOP.fullmatch(item):
+    if "0x" not in item:
+        yield item
+    elif top := _TOP.fullmatch(item):
         schema = _schema(item, entity, schemas)
         for bit in _bits(top[1]):
             yield _field(schema, bit, item, entity)

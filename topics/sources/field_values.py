@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import lru_cache
 
 from topics.events import Scalar
 from topics.instants import DAY_US, HOUR_US, iso_day, parse_rfc3339
@@ -28,6 +29,8 @@ FIRST_DAY = date(1990, 1, 1)
 LAST_DAY = date(2100, 12, 31)
 
 _INT64 = 2**63
+_LONGEST_DATE = 40
+_FIRST_ISO, _LAST_ISO = FIRST_DAY.isoformat(), LAST_DAY.isoformat()
 _EPOCH_DAY = date(1970, 1, 1)
 _DAY_MS = DAY_US // 1000
 _FIRST_MS = (FIRST_DAY - _EPOCH_DAY).days * _DAY_MS
@@ -95,25 +98,35 @@ def day(name: str, value: object) -> str | None:
     """A calendar day as ISO text, from ISO text (with or without a time) or epoch milliseconds; 1990 to 2100."""
     if value is None:
         return None
-    if isinstance(value, str):
-        return _day_of_text(name, value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int | str):
         raise RefusedError(Reason.WRONG_TYPE, f"{name}: expected a date, got {shown(value)}")
-    if not _FIRST_MS <= value < _LAST_MS:
+    if isinstance(value, int):
+        if not _FIRST_MS <= value < _LAST_MS:
+            raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)}")
+        return _iso_of_ms(value)
+    if len(value) > _LONGEST_DATE:
+        raise RefusedError(Reason.BAD_DATE, f"{name}: {shown(value)}")
+    iso = _iso_of_text(value)
+    if iso is None:
+        raise RefusedError(Reason.BAD_DATE, f"{name}: {shown(value)}")
+    if not _FIRST_ISO <= iso <= _LAST_ISO:
         raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)}")
-    return (_EPOCH_DAY + timedelta(days=value // _DAY_MS)).isoformat()
+    return iso
 
 
-def _day_of_text(name: str, value: str) -> str:
+@lru_cache(maxsize=4096)
+def _iso_of_ms(epoch_ms: int) -> str:
+    return (_EPOCH_DAY + timedelta(days=epoch_ms // _DAY_MS)).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _iso_of_text(value: str) -> str | None:
+    if not _ISO_DAY.fullmatch(value):
+        return None
     try:
-        if not _ISO_DAY.fullmatch(value):
-            raise ValueError  # noqa: TRY301 - both ways of not being a date end in one place
-        moment = iso_day(value)
-    except ValueError as error:
-        raise RefusedError(Reason.BAD_DATE, f"{name}: {shown(value)}") from error
-    if not FIRST_DAY <= moment <= LAST_DAY:
-        raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)}")
-    return moment.isoformat()
+        return iso_day(value).isoformat()
+    except ValueError:
+        return None
 
 
 def instant(name: str, value: object) -> int | None:

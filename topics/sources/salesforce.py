@@ -25,6 +25,7 @@ from topics.events import (
     SourceGap,
 )
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
+from topics.sources.bitmaps import Named, resolver
 from topics.sources.field_values import Coerce, day, flag, instant, number, scalar, text
 from topics.sources.json_records import json_object, that_fit
 from topics.sources.refusals import Reason, RefusedError, shown
@@ -130,6 +131,15 @@ _CUSTOM = "__c"
 Read = Callable[[Change], list[Outcome]]
 
 
+class Rules(NamedTuple):
+    """What of a source is compiled once. `readers`: entity -> what its changes become."""
+
+    source_key: str
+    own_client: str
+    named: Named
+    readers: Mapping[str, Read]
+
+
 def parse(source: Source, record: RawRecord) -> list[Outcome]:
     """One outcome per record id of the change event. Compiles the source each time; see `parser`."""
     return parser(source)(record)
@@ -143,10 +153,10 @@ def parser(source: Source) -> Parser:
         "Event": partial(_activities, meeting_fields),
         "User": _people,
     }
-    return partial(_parse, source, readers)
+    return partial(_parse, Rules(source.key, source.own_client, resolver(source.schemas), readers))
 
 
-def _parse(source: Source, readers: Mapping[str, Read], record: RawRecord) -> list[Outcome]:
+def _parse(rules: Rules, record: RawRecord) -> list[Outcome]:
     if record.value is None:
         return [Silent("tombstone")]
     try:
@@ -154,22 +164,21 @@ def _parse(source: Source, readers: Mapping[str, Read], record: RawRecord) -> li
     except RefusedError as fault:
         return [Rejected(fault.reason, fault.detail)]
     try:
-        outcomes = _read(source, readers, record, body)
+        outcomes = _read(rules, record, body)
     except RefusedError as fault:
         return [Rejected(fault.reason, fault.detail)] * rows_of(body)
     return that_fit(record.value, outcomes)
 
 
-def _read(source: Source, readers: Mapping[str, Read], record: RawRecord, body: Body) -> list[Outcome]:
+def _read(rules: Rules, record: RawRecord, body: Body) -> list[Outcome]:
     header = read_header(body)
-    rows = len(header.record_ids)
-    read = readers.get(header.entity_name)
+    read = rules.readers.get(header.entity_name)
     if read is None:
-        return [_entity_not_read(header.entity_name)] * rows
-    if is_own_write(header, source.own_client):
-        return [Silent("own_write")] * rows
+        return [_entity_not_read(header.entity_name)] * len(header.record_ids)
+    if is_own_write(header, rules.own_client):
+        return [Silent("own_write")] * len(header.record_ids)
     refuse_large_fields(body.fields, len(record.value or b""))
-    return read(read_change(source, header, body, record.timestamp_us))
+    return read(read_change(rules.source_key, rules.named, header, body, record.timestamp_us))
 
 
 def _entity_not_read(entity: str) -> Outcome:
@@ -234,12 +243,12 @@ def _custom_name(api: str, taken: frozenset[str]) -> str:
 
 def _deals(names: DealFields, change: Change) -> list[Outcome]:
     kind = change.header.change_type
+    if kind == "DELETE":
+        return _each(change, lambda record: DealRemoved(**change.stamp(record)))
     if kind == "GAP_OVERFLOW":
         return _each(change, lambda record: SourceGap(**{**change.stamp(record), "key": ""}))
     if kind in GAPS:
         return _each(change, lambda record: DealGap(**change.stamp(record)))
-    if kind == "DELETE":
-        return _each(change, lambda record: DealRemoved(**change.stamp(record)))
     return _changed_deals(names, change)
 
 
@@ -251,10 +260,12 @@ def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
         _keep_creation(fields, change.at_us if created else None)
     elif not fields:
         return _silent(change, "nothing_mapped")
-    return _each(
-        change._replace(dirt=change.dirt + dirt),
-        lambda record: DealChanged(**change.stamp(record), fields=fields, full=change.full, created=created),
-    )
+    dirt += change.dirt
+    full = change.full
+    return [
+        Accepted((DealChanged(**change.stamp(record), fields=fields, full=full, created=created),), "", dirt)
+        for record in change.header.record_ids
+    ]
 
 
 def _keep_creation(fields: dict[str, Scalar], committed_us: int | None) -> None:

@@ -20,10 +20,9 @@ import msgspec
 from msgspec import Meta
 
 from topics.events import deal_key, event_id
-from topics.sources.bitmaps import Schemas, field_names
+from topics.sources.bitmaps import Named
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
-from topics.sources.source import Source
 
 HEADER = "ChangeEventHeader"
 
@@ -45,8 +44,7 @@ GAPS = frozenset(kind for kind in CHANGE_TYPES if kind.startswith("GAP_"))
 
 _RecordId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 _Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-_Names = list[Annotated[str, Meta(max_length=600)]] | None
-_WRAPPERS = ("data", "payload")
+_Names = tuple[Annotated[str, Meta(max_length=600)], ...] | None
 _MAX_WRAPPERS = 4
 
 
@@ -110,8 +108,8 @@ def unwrap(document: dict[str, Any]) -> Body:
         if not isinstance(body, dict):
             break
         if isinstance(body.get(HEADER), dict):
-            return Body(body, flat=depth == 0)
-        body = next((body[name] for name in _WRAPPERS if name in body), None)
+            return Body(body, depth == 0)
+        body = body.get("data") or body.get("payload")
     raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
 
 
@@ -131,38 +129,38 @@ def read_header(body: Body) -> Header:
         raise RefusedError(reason, f"{HEADER}: {message[:200]}") from error
 
 
-def read_change(source: Source, header: Header, body: Body, broker_us: int) -> Change:
-    """The change itself. Raises RefusedError."""
+def read_change(source_key: str, named: Named, header: Header, body: Body, broker_us: int) -> Change:
+    """The change itself; `named` resolves the header's lists. Raises RefusedError."""
     at_us = event_time("commitTimestamp", header.commit_timestamp * 1000, broker_us)
-    full = header.change_type in FULL
-    if full:
-        values = body.fields
-    elif header.change_type == "UPDATE":
-        values = _updated(header, body, source.schemas)
+    if header.change_type == "UPDATE":
+        change = Change(source_key, header, at_us, _updated(named, header, body), full=False)
+    elif header.change_type in FULL:
+        change = Change(source_key, header, at_us, body.fields, full=True)
     else:
-        values = {}
-    diffed = field_names(header.diff_fields, header.entity_name, source.schemas) if header.diff_fields else ()
-    if not diffed:
-        return Change(source.key, header, at_us, values, full)
-    kept = {name: value for name, value in values.items() if name not in diffed}
-    return Change(source.key, header, at_us, kept, full, tuple(f"diffed.{name}" for name in diffed if name in values))
+        change = Change(source_key, header, at_us, {}, full=False)
+    return _without_patches(change, named) if header.diff_fields else change
 
 
-def _updated(header: Header, body: Body, schemas: Schemas) -> dict[str, Any]:
+def _updated(named: Named, header: Header, body: Body) -> dict[str, Any]:
     """The fields that an UPDATE changed: by the lists where there are any, else by what is there."""
-    entity = header.entity_name
-    changed = field_names(header.changed_fields, entity, schemas) if header.changed_fields else ()
-    nulled = field_names(header.nulled_fields, entity, schemas) if header.nulled_fields else ()
-    null_clears = bool(changed) and header.nulled_fields is None if body.flat else True
+    fields = body.fields
+    changed = named(header.entity_name, header.changed_fields) if header.changed_fields else ()
+    null_clears = (bool(changed) and header.nulled_fields is None) or not body.flat
     values: dict[str, Any] = {}
-    for name in changed or body.fields:
-        parent, _, part = name.partition(".")
-        value = body.fields.get(parent)
-        if value is not None or (null_clears and not part):
-            values[parent] = value
-    values.update(dict.fromkeys(name for name in nulled if "." not in name))
-    values.pop(HEADER, None)
+    for name, whole in changed or [(name, True) for name in fields if name != HEADER]:
+        value = fields.get(name)
+        if value is not None or (null_clears and whole):
+            values[name] = value
+    if header.nulled_fields:
+        values.update((name, None) for name, whole in named(header.entity_name, header.nulled_fields) if whole)
     return values
+
+
+def _without_patches(change: Change, named: Named) -> Change:
+    diffed = {name for name, _ in named(change.header.entity_name, change.header.diff_fields or ())}
+    values = {name: value for name, value in change.values.items() if name not in diffed}
+    dirt = tuple(f"diffed.{name}" for name in change.values if name in diffed)
+    return change._replace(values=values, dirt=dirt)
 
 
 def refuse_large_fields(fields: Mapping[str, object], record_bytes: int) -> None:
