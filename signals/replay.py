@@ -7,7 +7,7 @@ to one partition in the order in which they come, ticks between them, as a live 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,11 +23,10 @@ from signals.rules import Rules
 from signals.step import State
 from topics.events import AnyEvent, DealEvent, PeopleEvent, SourceGap, Tick, event_id
 from topics.instants import HOUR_US, MINUTE_US, parse_rfc3339
-from topics.outcomes import Accepted, Outcome, RawRecord, Silent
+from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Silent
 from topics.signals import Cause, Signal
 from topics.views import DealView
 
-Parse = Callable[[RawRecord], list[Outcome]]
 _NOWHERE = Position("", 0)
 
 
@@ -87,7 +86,7 @@ class Replayed(NamedTuple):
         }
 
 
-def replay(records: Iterable[tuple[Parse, RawRecord]], rules: Rules, until_us: int | None = None) -> Replayed:
+def replay(records: Iterable[tuple[Parser, RawRecord]], rules: Rules, until_us: int | None = None) -> Replayed:
     """Every record in the order of its events, then every deal up to T.
 
     T is `until_us` (events at that instant are folded, later ones are not), else the instant of the last event.
@@ -146,7 +145,7 @@ def _of_source(by_deal: dict[str, list[Stored]], gap: SourceGap) -> list[str]:
 
 
 def replay_as_arrived(
-    records: Iterable[tuple[Parse, RawRecord]],
+    records: Iterable[tuple[Parser, RawRecord]],
     rules: Rules,
     until_us: int,
     *,

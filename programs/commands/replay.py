@@ -1,0 +1,148 @@
+"""`signals replay`: the same brain over files, no broker."""
+
+from __future__ import annotations
+
+import heapq
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, NamedTuple
+
+import msgspec
+import typer
+
+from playbook.load import Loaded, PlaybookError
+from programs.commands.loading import ready
+from programs.definitions import read_mapping, read_playbook
+from programs.failures import CallError, WorkError
+from programs.files import FilesError, records
+from programs.jsonl import read_jsonl
+from signals import replay as brain
+from signals.rules import Rules
+from topics.codec import encode
+from topics.instants import from_us, parse_rfc3339, rfc3339
+from topics.outcomes import Parser, RawRecord
+from topics.sources.mapping import as_source
+from topics.sources.mapping import load as load_mapping
+from topics.sources.registry import parser
+from topics.sources.source import Source, SourceKind
+
+
+class Chosen(NamedTuple):
+    """What is replayed: the sources and the definitions."""
+
+    sources: tuple[Source, ...]
+    playbook: Loaded
+
+
+def replay(  # noqa: PLR0913 - one parameter per option of the command line
+    path: Annotated[Path, typer.Argument(help="a folder, or one file")],
+    *,
+    source: Annotated[list[str], typer.Option(help="a source's name; give it again for several")],
+    mapping: Annotated[Path | None, typer.Option(help="what the columns mean, for tables")] = None,
+    playbook: Annotated[Path | None, typer.Option(help="else the mapping's, else the settings'")] = None,
+    until: Annotated[str | None, typer.Option(help="T, an RFC 3339 instant; else the last event's")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON lines of signals; - for the terminal")] = None,
+    deals: Annotated[Path | None, typer.Option(help="JSON lines: the final state of each deal")] = None,
+    report: Annotated[Path | None, typer.Option(help="the figures of the run, as JSON; - for the terminal")] = None,
+) -> None:
+    """Replay files through the brain: what would have been said, and when."""
+    until_us = _instant(until)
+    try:
+        chosen = _chosen(source, mapping, playbook)
+        rules = Rules(chosen.playbook.playbook, chosen.playbook.hash, chosen.sources)
+        replayed = brain.replay(_records(path, chosen.sources), rules, until_us)
+    except (PlaybookError, FilesError) as error:
+        raise CallError(*str(error).splitlines()) from None
+    except OSError as error:
+        raise CallError(f"{error.filename}: {error.strerror}") from None
+    detected_at = rfc3339(replayed.until_us)
+    _write_lines(output, (msgspec.structs.replace(one, detected_at=detected_at) for one in replayed.signals))
+    _write_lines(deals, replayed.views(rules))
+    _write_report(report, replayed, spoken=str(output) == "-")
+
+
+def _instant(text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise CallError(f"--until: {error}") from None
+
+
+def _chosen(names: list[str], mapping: Path | None, playbook: Path | None) -> Chosen:
+    """Sources and playbook: from the mapping file where one is given, else from the settings."""
+    if mapping is not None:
+        if len(names) > 1:
+            raise CallError("--mapping: goes with one --source")
+        content = read_mapping(mapping)
+        named = content.get("playbook")
+        beside = mapping.parent / named if isinstance(named, str) else None
+        return Chosen((as_source(names[0], content),), read_playbook(playbook or beside))
+    configured = ready(playbook=playbook)
+    known = {one.name: one for one in configured.sources}
+    if unknown := [name for name in names if name not in known]:
+        raise CallError(
+            *(f"--source: {name!r} is not configured (there are: {', '.join(known)})" for name in unknown),
+            "tables that the settings do not name need --mapping",
+        )
+    return Chosen(tuple(known[name] for name in names), configured.playbook)
+
+
+def _records(path: Path, sources: tuple[Source, ...]) -> Iterator[tuple[Parser, RawRecord]]:
+    """The raw records of the sources at rest, each with its parser, in order of their timestamps."""
+    streams = [_of_source(path, source, alone=len(sources) == 1) for source in sources]
+    return heapq.merge(*streams, key=lambda pair: pair[1].timestamp_us) if len(streams) > 1 else iter(streams[0])
+
+
+def _of_source(path: Path, source: Source, *, alone: bool) -> Iterable[tuple[Parser, RawRecord]]:
+    parse = parser(source)
+    if source.kind is SourceKind.TABLES:
+        return ((parse, record) for record in records(path, load_mapping(source.mapping)))
+    if not alone and not path.is_dir():
+        raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
+    file = path / f"{source.name}.jsonl" if path.is_dir() else path
+    if not file.is_file():
+        raise CallError(f"{file}: no such file")
+    return ((parse, record) for record in read_jsonl(file))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise WorkError(f"{path}: {error.strerror}") from None
+
+
+def _write_lines(path: Path | None, values: Iterable[msgspec.Struct]) -> None:
+    if path is None:
+        return
+    with _opened(path) as file:
+        file.writelines(encode(value) + b"\n" for value in values)
+
+
+def _write_report(path: Path | None, replayed: brain.Replayed, *, spoken: bool) -> None:
+    """The figures: as JSON where they were asked for, else as a summary unless signals go to the terminal."""
+    report = replayed.report()
+    if path is not None:
+        with _opened(path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    elif not spoken:
+        for line in _summary(report, replayed.until_us):
+            typer.echo(line)
+
+
+def _summary(report: dict[str, Any], until_us: int) -> Iterator[str]:
+    yield f"as of {from_us(until_us):%Y-%m-%d %H:%M} UTC"
+    for name in ("rows", "events", "deals"):
+        yield f"{name:>10}  {report[name]:,}"
+    for name in ("silent", "rejected", "dirt"):
+        yield from (f"{name:>10}  {reason}: {count:,}" for reason, count in report[name].items())
+    for kind, steps in report["signals"].items():
+        yield f"{'signals':>10}  {kind}: {', '.join(f'{count:,} {step}' for step, count in steps.items())}"

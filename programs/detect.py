@@ -1,0 +1,109 @@
+"""detect: `deal.events` to `deal.signals` and `deal.current`. All that it decides is decided in `signals/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from weakref import WeakSet
+
+import msgspec
+import structlog
+
+from engine.records import Batch, Output, Record
+from engine.state import Store
+from programs.times import Times
+from signals.emit import Position
+from signals.indicators import Totals
+from signals.judge import Panel, Stored
+from signals.metrics import DetectMetrics
+from signals.partition import Partition
+from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, REJECTED
+from topics.codec import decode_deal_event, encode
+from topics.outcomes import RawRecord, Rejected
+from topics.rejections import Position as RejectedPosition
+from topics.rejections import rejection_of
+from topics.signals import Signal
+from topics.views import DealView
+
+_log = structlog.get_logger()
+
+
+class Detect:
+    """The processor of one partition of `deal.events`. Its state: one value per deal."""
+
+    def __init__(self, panel: Panel, metrics: DetectMetrics, times: Times, partition: int, store: Store) -> None:
+        self._metrics, self._times = metrics, times
+        self.partition = Partition(panel, store, Position(DEAL_EVENTS, partition))
+
+    def process(self, batch: Batch) -> Sequence[Output]:
+        """Fold a batch; say what is to be said."""
+        outputs: list[Output] = []
+        stored: list[Stored] = []
+        for record in batch.records:
+            one = self._decoded(record, outputs)
+            if one is not None:
+                stored.append(one)
+        folded = self.partition.fold(stored)
+        for fate, count in folded.fates.items():
+            self._metrics.events.labels(fate.value).inc(count)
+        at_us = batch.records[-1].timestamp_us
+        outputs += self._signals(folded.signals, at_us)
+        outputs += self._views(folded.views, at_us)
+        return outputs
+
+    def _decoded(self, record: Record, outputs: list[Output]) -> Stored | None:
+        """The event of a record. What is no event of ours is put aside with its position, and counted."""
+        if record.value is None:
+            return None
+        try:
+            return Stored(decode_deal_event(record.value), record.offset)
+        except msgspec.DecodeError as error:
+            self._metrics.events.labels("undecodable").inc()
+            raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
+            position = RejectedPosition(record.topic, record.partition, record.offset)
+            rejection = rejection_of(DEAL_EVENTS, position, raw, Rejected("undecodable_event", str(error)))
+            outputs.append(Output(REJECTED, DEAL_EVENTS.encode(), encode(rejection), timestamp_us=record.timestamp_us))
+            _log.warning("event put aside", reason="undecodable_event", position=position)
+            return None
+
+    def _signals(self, signals: list[Signal], at_us: int) -> Iterator[Output]:
+        if not signals:
+            return
+        detected_at, stamp = self._times.detected_at(at_us), self._times.timestamp_us(at_us)
+        delay = self._times.seconds_since(at_us)
+        if delay is not None:
+            self._metrics.delay.observe(delay)
+        for signal in signals:
+            self._metrics.transitions.labels(signal.kind.value, signal.severity.value, signal.transition.value).inc()
+            value = encode(msgspec.structs.replace(signal, detected_at=detected_at))
+            yield Output(DEAL_SIGNALS, signal.subject_key.encode(), value, timestamp_us=stamp)
+
+    def _views(self, views: dict[str, DealView], at_us: int) -> Iterator[Output]:
+        stamp = self._times.timestamp_us(at_us)
+        for key, view in views.items():
+            yield Output(DEAL_CURRENT, key.encode(), encode(view), timestamp_us=stamp)
+
+
+class MakeDetect:
+    """Makes the processors of one process, and knows which are alive: their sums are what Prometheus reads."""
+
+    def __init__(self, panel: Panel, times: Times) -> None:
+        self._panel, self._times = panel, times
+        self._alive: WeakSet[Detect] = WeakSet()
+        self._metrics: DetectMetrics | None = None
+
+    def totals(self) -> list[Totals]:
+        """The sums of the partitions that are served here now."""
+        return [detect.partition.totals for detect in self._alive]
+
+    def report_to(self, metrics: DetectMetrics) -> None:
+        """Count into these metrics from now on."""
+        self._metrics = metrics
+
+    def __call__(self, partition: int, store: Store) -> Detect:
+        """The processor of a partition."""
+        if self._metrics is None:
+            message = "report_to comes first"
+            raise RuntimeError(message)
+        detect = Detect(self._panel, self._metrics, self._times, partition, store)
+        self._alive.add(detect)
+        return detect

@@ -1,0 +1,126 @@
+"""Every metric of the brain: name, help, labels. Labels are bounded by the playbook and by enums (law 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from signals.indicators import Cell, Totals
+
+_CELL = ("pipeline", "segment", "team")
+
+
+class InputMetrics:
+    """What came in, and what became of it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rows = Counter(
+            "signals_rows", "Rows read from a source, by what became of them.", ("source", "outcome"), registry=registry
+        )
+        self.silent = Counter(
+            "signals_rows_silent", "Rows that say nothing to us, by rule.", ("source", "reason"), registry=registry
+        )
+        self.rejected = Counter(
+            "signals_rows_rejected", "Rows that could not be understood.", ("source", "reason"), registry=registry
+        )
+        self.dirt = Counter(
+            "signals_rows_dirt", "Repairs and gaps in rows that became events.", ("source", "what"), registry=registry
+        )
+
+
+class JoinMetrics:
+    """What the join saw and sent on."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = Counter("signals_join_events", "Events read by the join.", ("type",), registry=registry)
+        self.sent = Counter("signals_join_sent", "Events sent on to deals.", ("type",), registry=registry)
+
+
+class DetectMetrics:
+    """What the brain folded and said, and the sums of the deals that are served here."""
+
+    def __init__(self, registry: CollectorRegistry, totals: Callable[[], Iterable[Totals]]) -> None:
+        self.events = Counter(
+            "signals_events",
+            "Events folded into deals, by their fate: folded, refolded, duplicate, too_late, undecodable.",
+            ("fate",),
+            registry=registry,
+        )
+        self.transitions = Counter(
+            "signals_transitions",
+            "Signals opened, updated and resolved.",
+            ("kind", "severity", "transition"),
+            registry=registry,
+        )
+        self.delay = Histogram(
+            "signals_detection_delay_seconds",
+            "From a change's arrival on deal.events to its signal.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+            registry=registry,
+        )
+        registry.register(_Sums(totals))
+
+
+class _Sums(Collector):
+    """The indicators, read from the partitions' sums when Prometheus asks. PromQL adds up and divides."""
+
+    def __init__(self, totals: Callable[[], Iterable[Totals]]) -> None:
+        self._totals = totals
+
+    def describe(self) -> Iterable[Metric]:
+        """No names that depend on the state."""
+        return self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        """One family per indicator."""
+        totals = list(self._totals())
+        yield _family("signals_open_deals", "Open deals.", _CELL, _cells(one.open_deals for one in totals))
+        yield _family(
+            "signals_deals_over_cycle",
+            "Open deals past their segment's corridor.",
+            _CELL,
+            _cells(one.over_cycle for one in totals),
+        )
+        yield _family(
+            "signals_sql_criteria_deals",
+            "Open deals at or past SQL, by whether they meet all SQL criteria.",
+            (*_CELL, "answer"),
+            [((*cell, answer.value), n) for one in totals for (cell, answer), n in one.sql.items()],
+        )
+        yield _family(
+            "signals_icp_deals",
+            "Open deals, by whether they meet all ICP criteria.",
+            (*_CELL, "answer"),
+            [((*cell, answer.value), n) for one in totals for (cell, answer), n in one.icp.items()],
+        )
+        yield _family(
+            "signals_open_amount",
+            "Money open, in units of the currency.",
+            (*_CELL, "currency"),
+            [((*cell, currency), n / 100) for one in totals for (cell, currency), n in one.amount_cents.items()],
+        )
+        yield _family(
+            "signals_open_signals",
+            "Signals that are open.",
+            ("kind", "severity"),
+            [((kind.value, grave.value), n) for one in totals for (kind, grave), n in one.signals.items()],
+        )
+
+
+def _cells(counts: Iterable[dict[Cell, int]]) -> list[tuple[tuple[str, ...], float]]:
+    return [(tuple(cell), n) for count in counts for cell, n in count.items()]
+
+
+def _family(
+    name: str, text: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    sums: dict[tuple[str, ...], float] = {}
+    for values, number in samples:
+        sums[values] = sums.get(values, 0.0) + number
+    for values in sorted(sums):
+        family.add_metric(values, sums[values])
+    return family
