@@ -1,0 +1,293 @@
+"""Topics: what the broker has against what is wanted, and how to get there; and the command line's own reads and
+writes. With kafka-python, which needs no event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeVar
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+
+from engine.records import Output, Record
+from engine.settings import MAX_MESSAGE_BYTES, Broker
+from engine.writer import by_partition
+
+CONNECT_MS = 5_000
+POLL_MS = 1_000
+
+T = TypeVar("T")
+
+
+class BrokerAway(Exception):  # noqa: N818  # a state of the world rather than a fault
+    """No broker answers, or it stopped answering; the message is one line for a person."""
+
+
+class TopicSpec(NamedTuple):
+    """A topic as it is wanted. `config` holds only what matters; the broker's other settings are left alone."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+class TopicState(NamedTuple):
+    """A topic as the broker has it. `config` holds every setting that the broker reports."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+class What(StrEnum):
+    """In what a topic differs."""
+
+    MISSING = "missing"
+    PARTITIONS = "partitions"
+    CONFIG = "config"
+    UNREPORTED = "unreported"
+
+
+class Difference(NamedTuple):
+    """One thing in which a topic differs. `setting` is a configuration's name; else empty."""
+
+    topic: str
+    what: What
+    setting: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        if self.what is What.MISSING:
+            return f"{self.topic}: does not exist, wanted with {self.wanted} partitions"
+        if self.what is What.UNREPORTED:
+            return f"{self.topic}: {self.setting} should be {self.wanted}, the broker does not report it"
+        return f"{self.topic}: {self.setting or 'partitions'} is {self.found}, wanted {self.wanted}"
+
+
+def compare(found: Mapping[str, TopicState], specs: Iterable[TopicSpec]) -> list[Difference]:
+    """In what the broker's topics differ from those wanted; topics that nobody asked about are not looked at."""
+    differences: list[Difference] = []
+    for spec in specs:
+        state = found.get(spec.name)
+        if state is None:
+            differences.append(Difference(spec.name, What.MISSING, "", str(spec.partitions), ""))
+            continue
+        if state.partitions != spec.partitions:
+            differences.append(
+                Difference(spec.name, What.PARTITIONS, "", str(spec.partitions), str(state.partitions)),
+            )
+        differences.extend(_config_differences(spec, state))
+    return differences
+
+
+def _config_differences(spec: TopicSpec, state: TopicState) -> Iterator[Difference]:
+    for setting, wanted in sorted(spec.config.items()):
+        value = state.config.get(setting)
+        if value is None:
+            yield Difference(spec.name, What.UNREPORTED, setting, wanted, "")
+        elif value != wanted:
+            yield Difference(spec.name, What.CONFIG, setting, wanted, value)
+
+
+class Applied(NamedTuple):
+    """What was done, and what still differs (because it was not asked for, or cannot be done)."""
+
+    done: tuple[Difference, ...]
+    left: tuple[Difference, ...]
+
+
+def describe(broker: Broker) -> dict[str, TopicState]:
+    """Every topic of the broker, its internal ones left out. Raises `BrokerAway`."""
+    with _admin(broker) as admin:
+        return _describe(admin)
+
+
+def check(broker: Broker, specs: Sequence[TopicSpec]) -> list[Difference]:
+    """In what the broker differs from what is wanted. Raises `BrokerAway`."""
+    return compare(describe(broker), specs)
+
+
+def apply(
+    broker: Broker,
+    specs: Sequence[TopicSpec],
+    *,
+    replication: int = -1,
+    alter: bool = False,
+    grow: bool = False,
+) -> Applied:
+    """Create the topics that are missing; `alter` sets differing settings, `grow` adds missing partitions.
+
+    `replication` -1 is the broker's own default. Partitions are added only when asked, for keys move with their
+    number. Raises `BrokerAway`, and `KafkaError` for what the broker refuses.
+    """
+    by_name = {spec.name: spec for spec in specs}
+    with _admin(broker) as admin:
+        before = compare(_describe(admin), specs)
+        _create(admin, [by_name[one.topic] for one in before if one.what is What.MISSING], replication)
+        if alter:
+            _alter(admin, [one for one in before if one.what is What.CONFIG])
+        if grow:
+            _grow(admin, [one for one in before if one.what is What.PARTITIONS and int(one.found) < int(one.wanted)])
+        left = tuple(one for one in compare(_described(admin, by_name), specs) if one.what is not What.UNREPORTED)
+    return Applied(tuple(one for one in before if one not in left and one.what is not What.UNREPORTED), left)
+
+
+def wait_for_broker(broker: Broker, timeout_s: float) -> None:
+    """Return when a broker answers. Raises `BrokerAway` when none does in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            with _admin(broker, connect_ms=min(CONNECT_MS, max(200, int(timeout_s * 1000)))):
+                return
+        except BrokerAway:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.2)
+
+
+def read_all(broker: Broker, topic: str) -> Iterator[Record]:
+    """Every record that the topic holds now, partition by partition, of committed transactions only.
+
+    Raises `BrokerAway`, and `LookupError` for a topic that does not exist.
+    """
+    with _client(broker, KafkaConsumer, **_READING) as consumer:
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
+            msg = f"topic {topic} does not exist"
+            raise LookupError(msg)
+        for partition in sorted(partitions):
+            yield from _read_partition(consumer, TopicPartition(topic, partition))
+
+
+def produce(broker: Broker, outputs: Iterable[Output]) -> int:
+    """Write records, acknowledged by all replicas on return; how many. Raises `BrokerAway`, `LookupError`."""
+    written = 0
+    with _client(broker, KafkaProducer, **_WRITING) as producer:
+        counts: dict[str, int] = {}
+        sent: list[Any] = []
+        for keyless, output in enumerate(outputs):
+            if output.topic not in counts:
+                counts[output.topic] = _partition_count(producer, output.topic)
+            for (topic, partition), copies in by_partition([output], counts, keyless).items():
+                sent.extend(_send(producer, topic, partition, copy) for copy in copies)
+        producer.flush()
+        for future in sent:
+            future.get(timeout=CONNECT_MS / 1000)
+            written += 1
+    return written
+
+
+_READING = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "isolation_level": "read_committed",
+    "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
+}
+_WRITING = {"acks": "all", "linger_ms": 5, "max_request_size": MAX_MESSAGE_BYTES}
+
+
+@contextmanager
+def _client(broker: Broker, kind: Callable[..., T], connect_ms: int = CONNECT_MS, **options: Any) -> Iterator[T]:
+    """A client of kafka-python, closed at the end; its ways of saying "nobody there" become `BrokerAway`."""
+    try:
+        client = kind(**broker.client_options(), bootstrap_timeout_ms=connect_ms, **options)
+    except (KafkaTimeoutError, KafkaConnectionError) as error:
+        msg = f"no Kafka broker answers at {broker.servers}"
+        raise BrokerAway(msg) from error
+    try:
+        yield client
+    except (KafkaTimeoutError, KafkaConnectionError) as error:
+        msg = f"the Kafka broker at {broker.servers} stopped answering"
+        raise BrokerAway(msg) from error
+    finally:
+        client.close()  # type: ignore[attr-defined]  # each client has it; kafka-python publishes no types
+
+
+def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> Any:
+    return _client(broker, KafkaAdminClient, connect_ms)
+
+
+def _describe(admin: Any) -> dict[str, TopicState]:
+    names = [one["name"] for one in admin.describe_topics() if not one["is_internal"]]
+    return _described(admin, names)
+
+
+def _described(admin: Any, names: Iterable[str]) -> dict[str, TopicState]:
+    topics = {
+        one["name"]: len(one["partitions"]) for one in admin.describe_topics(list(names)) if one["error_code"] == 0
+    }
+    if not topics:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        name: TopicState(name, count, {key: entry["value"] for key, entry in configs.get(name, {}).items()})
+        for name, count in topics.items()
+    }
+
+
+def _create(admin: Any, specs: Sequence[TopicSpec], replication: int) -> None:
+    wanted = [NewTopic(spec.name, spec.partitions, replication, topic_configs=dict(spec.config)) for spec in specs]
+    if not wanted:
+        return
+    try:
+        admin.create_topics(wanted, wait_for_metadata=True)
+    except TopicAlreadyExistsError:
+        return  # somebody else was quicker
+
+
+def _alter(admin: Any, differences: Sequence[Difference]) -> None:
+    by_topic: dict[str, dict[str, str]] = {}
+    for one in differences:
+        by_topic.setdefault(one.topic, {})[one.setting] = one.wanted
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=configs) for name, configs in by_topic.items()]
+    if resources:
+        admin.alter_configs(resources)
+
+
+def _grow(admin: Any, differences: Sequence[Difference]) -> None:
+    wanted = {one.topic: NewPartitions(int(one.wanted)) for one in differences}
+    if wanted:
+        admin.create_partitions(wanted)
+
+
+def _read_partition(consumer: Any, place: Any) -> Iterator[Record]:
+    consumer.assign([place])
+    consumer.seek_to_beginning(place)
+    end = consumer.end_offsets([place])[place]
+    while consumer.position(place) < end:
+        for raw in consumer.poll(POLL_MS).get(place, ()):
+            if raw.offset < end:
+                yield Record(
+                    raw.topic, raw.partition, raw.offset, raw.timestamp * 1000, raw.key, raw.value, tuple(raw.headers)
+                )
+
+
+def _partition_count(producer: Any, topic: str) -> int:
+    try:
+        partitions = producer.partitions_for(topic)
+    except KafkaError:
+        partitions = None
+    if not partitions:
+        msg = f"topic {topic} does not exist"
+        raise LookupError(msg)
+    return len(partitions)
+
+
+def _send(producer: Any, topic: str, partition: int, output: Output) -> Any:
+    return producer.send(
+        topic,
+        key=output.key,
+        value=output.value,
+        headers=list(output.headers),
+        partition=partition,
+        timestamp_ms=None if output.timestamp_us is None else output.timestamp_us // 1000,
+    )

@@ -1,0 +1,262 @@
+"""Faust, used in batches: the whole of what a partition had waiting goes to a program's processor at once.
+
+Per batch: process, write the outputs, write the state, and only then may the offset be committed. A retriable Kafka
+error is retried underneath; any other exception ends the process before a commit. See
+`docs/decisions/faust-in-batches.md` and `docs/decisions/acknowledgement.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
+from engine.metrics import EngineMetrics
+from engine.settings import Broker, EngineSettings, Security
+from engine.transport import BatchConsumer, BatchSchema, BatchTransport
+from engine.writer import BatchWriter
+
+__all__ = ["Broker", "EngineSettings", "MakeProcessor", "Processor", "Security", "attach", "build_app", "run"]
+
+log = structlog.get_logger(__name__)
+
+BROKER_PAUSE_S = 2.0
+"""Pause between attempts to reach a broker that is not there."""
+
+STOP_S = 9.0
+"""A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
+
+Background = Callable[[], Awaitable[None]]
+ReadyCheck = Callable[[], str | None]
+
+
+class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
+    """A Faust app over record batches. Made by `build_app`; nothing of it is global, so a test may run two."""
+
+    engine_settings: EngineSettings
+    engine_metrics: EngineMetrics
+
+    def prepare(self, settings: EngineSettings, registry: CollectorRegistry) -> None:
+        """Give the app its settings and metrics; Faust's own constructor is left alone."""
+        self.engine_settings = settings
+        self.engine_metrics = EngineMetrics(registry, settings.name)
+        self.registry = registry
+        self.attachments: list[Attachment] = []
+        self.background: list[Background] = []
+        self.ready_checks: dict[str, ReadyCheck] = {
+            "broker": lambda: None if self.broker_reached else "the broker cannot be reached",
+            "partitions": self._why_not_loaded,
+        }
+        self.broker_reached = False
+        self.assigned_once = False
+        self.failure: BaseException | None = None
+        self._failed = asyncio.Event()
+        self.lanes: Lanes | None = None
+        self.writer: BatchWriter | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """End the program in good order: what is done is committed, the group is left, and `run` returns 1."""
+        self.failure = self.failure or error
+        self._failed.set()
+
+    async def wait_for_failure(self) -> None:
+        """Return when the program cannot go on: something of ours failed, or a service of Faust's crashed."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._failed, self._crashed)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def deliver(self, batch: Any) -> None:
+        """Hand a batch to its lane."""
+        if self.lanes is not None:
+            self.lanes.deliver(batch)
+
+    async def on_start(self) -> None:
+        """Connect the writer before anything is assigned."""
+        self.writer = BatchWriter(self.engine_settings, self.engine_metrics)
+        await self.writer.start()
+        self.lanes = Lanes(self.engine_settings, self.engine_metrics, self.writer, self.consumer, self.fail)
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Finish what is at work, commit it, then stop; the group learns at once that we leave."""
+        await self._let_go()
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Disconnect the writer, last."""
+        if self.writer is not None:
+            await self.writer.stop()
+        await super().on_shutdown()
+
+    def _create_directories(self) -> None:
+        """Faust's folders are for its tables, of which there are none."""
+
+    def _new_transport(self) -> Any:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Any:
+        return BatchTransport(self.conf.broker_producer, self)
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        consumer: BatchConsumer = self.consumer
+        if not self.should_stop:
+            consumer.stop_flow()
+            await self._let_go()
+        await super()._on_partitions_revoked(revoked)
+
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        consumer: BatchConsumer = self.consumer
+        consumer.stop_flow()  # until each partition stands at its committed offset
+        if not self.should_stop and self.lanes is not None:
+            await self._let_go()
+            self.assigned_once = True
+            log.info(
+                "partitions assigned", partitions=[f"{place.topic}[{place.partition}]" for place in sorted(assigned)]
+            )
+            self.lanes.open_for(self.attachments, assigned)
+        await super()._on_partitions_assigned(assigned, generation_id)
+
+    async def _let_go(self) -> None:
+        """Finish the batches at work, commit what is done, and drop all that belongs to the partitions."""
+        if self.lanes is None:
+            return
+        consumer: BatchConsumer = self.consumer
+        places = self.lanes.places
+        await self.lanes.close()
+        if places:
+            with contextlib.suppress(KafkaError, ConnectionError):
+                await consumer.commit()
+        self.lanes.forget()
+        consumer.forget(places)
+
+    def _why_not_loaded(self) -> str | None:
+        if not self.assigned_once or self.lanes is None:
+            return "no partitions assigned yet"
+        waiting = self.lanes.not_loaded()
+        return f"{waiting} partitions load their state" if waiting else None
+
+
+def build_app(settings: EngineSettings, registry: CollectorRegistry | None = None) -> BatchApp:
+    """A Faust app with the settings that the batches need; connects to nothing yet."""
+    app = BatchApp(
+        settings.name,
+        broker=[f"kafka://{server}" for server in settings.broker.bootstrap],
+        autodiscover=False,
+        datadir=str(settings.data_dir),
+        web_enabled=False,  # Faust's own server listens on every address
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_buffer_maxsize=1,  # with more, tiny batches queue up and never coalesce
+        stream_wait_empty=False,  # the shell waits itself, see `_let_go`
+        stream_recovery_delay=0.0,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_commit_interval=settings.commit_interval_s,
+    )
+    app.prepare(settings, registry if registry is not None else CollectorRegistry())
+    return app
+
+
+def attach(app: BatchApp, topics: Sequence[str], make: MakeProcessor, *, state_topic: str | None) -> None:
+    """Let the app process these topics in batches, with one processor per partition number.
+
+    With a state topic all of them must have its partition count: partition p of each shares one state.
+    """
+    attachment = Attachment(tuple(topics), make, state_topic)
+    app.attachments.append(attachment)
+    channel = app.topic(*topics, schema=BatchSchema(), key_type=None, value_type=None)
+
+    async def batches(stream: Any) -> None:
+        async for event in stream.noack().events():
+            app.deliver(event.value)
+
+    app.agent(channel, name=f"{app.engine_settings.name}-{len(app.attachments)}")(batches)
+
+
+def run(app: BatchApp) -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure (which has been logged)."""
+    return asyncio.run(serve(app))
+
+
+async def serve(app: BatchApp) -> int:
+    """As `run`, on a running loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    beside = [asyncio.create_task(_beside(app, start)) for start in app.background]
+    try:
+        return await _serve(app, stop)
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
+    if not await _reach_broker(app, stop):
+        return 0
+    starting = asyncio.create_task(app.start())
+    stopping = asyncio.create_task(stop.wait())
+    failing = asyncio.create_task(app.wait_for_failure())
+    try:
+        await asyncio.wait([starting, stopping, failing], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and starting.exception() is None:
+            await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        code = _exit_code(app, starting)
+        for task in (starting, stopping, failing):
+            task.cancel()
+        await asyncio.gather(starting, stopping, failing, return_exceptions=True)
+    try:
+        await asyncio.wait_for(app.stop(), STOP_S)
+    except TimeoutError:
+        log.exception("did not stop in time", seconds=STOP_S)
+        return 1
+    return max(code, _exit_code(app, starting))
+
+
+def _exit_code(app: BatchApp, starting: asyncio.Task[None]) -> int:
+    if starting.done() and not starting.cancelled() and (error := starting.exception()) is not None:
+        log.error("could not start", error=repr(error), exc_info=error)
+        return 1
+    return 1 if app.failure is not None or app.crash_reason is not None else 0
+
+
+async def _beside(app: BatchApp, start: Background) -> None:
+    try:
+        await start()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it ends the program
+        log.error("a service of the program failed", error=repr(error), exc_info=error)
+        app.fail(error)
+
+
+async def _reach_broker(app: BatchApp, stop: asyncio.Event) -> bool:
+    """Wait until a broker answers; False when told to stop first."""
+    broker = app.engine_settings.broker
+    while not stop.is_set():
+        client = AIOKafkaClient(**broker.client_options())
+        try:
+            await client.bootstrap()
+        except KafkaError:
+            log.warning("no broker answers, trying again", broker=broker.servers, pause_s=BROKER_PAUSE_S)
+        else:
+            app.broker_reached = True
+            return True
+        finally:
+            await client.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), BROKER_PAUSE_S)
+    return False

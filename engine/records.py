@@ -1,0 +1,51 @@
+"""What the machinery hands to a program and takes from it: plain values, no Kafka client in sight."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+EVERY_PARTITION = -1
+"""The partition of an `Output` that goes to each partition of its topic once: controls and ticks."""
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """One record as the broker holds it. `timestamp_us` is the record's timestamp in microseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_us: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Batch(NamedTuple):
+    """The records of one partition that were waiting, in the order of their offsets; never empty."""
+
+    topic: str
+    partition: int
+    records: tuple[Record, ...]
+
+    @property
+    def next_offset(self) -> int:
+        """The offset to commit once this batch is done: one past its last record."""
+        return self.records[-1].offset + 1
+
+
+class Output(NamedTuple):
+    """One record to write.
+
+    `value` None is a tombstone. `timestamp_us` None is the moment of writing. `partition` None places the record by
+    the murmur2 hash of its key, as Kafka's own clients do (without a key: all such records of a batch go to one
+    partition, the next batch to the next); `EVERY_PARTITION` writes one copy to each partition.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_us: int | None = None
+    partition: int | None = None

@@ -1,0 +1,372 @@
+"""Faust's Kafka transport, changed to carry record batches: one message holds what a partition had waiting.
+
+Faust costs time per message, through its conductor, channel, stream and acknowledgement; a message per batch spreads
+that over the batch. Three things are therefore done here and not by Faust, each because of what was seen in 0.15.3:
+
+- fetching: a partition whose batch is at work is not fetched, so records coalesce and a slow partition holds up
+  nobody; the fetch is woken as soon as a partition is free again.
+- acknowledging: Faust acknowledges in `finally`, so an exception or a stop acknowledges what was not processed. Here
+  an offset becomes committable only through `mark_done`, after the writes of its batch.
+- committing: Faust takes a failed commit for a done one. Here it is tried again until it is done or the partition left.
+
+What makes a discard of fetched records safe: records are dropped only when the generation of the group has changed
+since they were fetched, and every new generation starts at the committed offsets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import aiokafka
+import structlog
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.serializers.schemas import Schema
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
+from faust.types import TP, ConsumerMessage
+
+from engine.metrics import EngineMetrics
+from engine.records import Batch
+from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
+from engine.tail import FETCH_BYTES, to_record
+
+log = structlog.get_logger(__name__)
+
+FETCH_WAIT_MS = 500
+"""How long the broker holds a fetch that finds nothing; it answers at once when something arrives."""
+
+NEVER_MS = 24 * 3600 * 1000
+"""The poll interval after which a member leaves by itself: practically never, for a batch of `send` may wait for
+Slack for minutes. A dead or frozen worker is found by its missing heartbeats instead."""
+
+_MEMBERSHIP_LOST = (
+    CommitFailedError,
+    IllegalGenerationError,
+    UnknownMemberIdError,
+    RebalanceInProgressError,
+    IllegalStateError,
+)
+"""The partition is not ours any more, or not now: its next owner goes on from the offset that was committed."""
+
+
+class Fetched(NamedTuple):
+    """What one fetch brought: the group's generation, records by partition, and where each partition stands.
+
+    `positions` holds the partitions that had nothing; `ends` the known end offset of each.
+    """
+
+    generation: int
+    records: dict[TP, list[Any]]
+    positions: dict[TP, int]
+    ends: dict[TP, int]
+
+
+class BatchSchema(Schema):  # type: ignore[misc]  # Faust publishes no types
+    """Hands the batch through as it is: bytes are decoded by the programs, where an error is a value."""
+
+    def compile(self, app: Any, **_: Any) -> Any:
+        """The decoder that Faust calls for each message."""
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001  # Faust's signature
+            return app.create_event(None, message.value, None, message)
+
+        return decode
+
+
+class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust publishes no types
+    """The thread in which aiokafka lives: heartbeats go on whatever the program does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.wakes = 0
+        self._woken = asyncio.Event()
+
+    def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002  # Faust's signature
+        settings: EngineSettings = self.app.engine_settings
+        # range gives partition p of every topic to one worker where the counts agree, which shared state needs
+        self._assignor = RangePartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            **settings.broker.client_options(),
+            client_id=settings.name,
+            group_id=settings.name,
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=NEVER_MS,
+            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=max(40_000, int(settings.session_timeout_s * 1000) + 5_000),
+            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 5),
+            rebalance_timeout_ms=int(max(settings.session_timeout_s, settings.drain_s * 2 + 5) * 1000),
+            isolation_level="read_committed",
+            metadata_max_age_ms=30_000,
+        )
+
+    async def fetch(self, places: frozenset[TP], timeout_s: float, limit: int) -> Fetched:
+        """What waits in these partitions, at most `limit` records each; comes back empty-handed when woken."""
+        fetched: Fetched = await self._on_thread(self._fetch(places, timeout_s, limit, self.wakes))
+        return fetched
+
+    def wake(self) -> None:
+        """End a waiting fetch, so that the next one can ask for more partitions. Called from the program's loop."""
+        self.wakes += 1
+        if not self.thread_loop.is_closed():
+            self.thread_loop.call_soon_threadsafe(self._woken.set)
+
+    async def seek_to_start(self, places: Iterable[TP]) -> Mapping[TP, int | None]:
+        """Put each partition where its group left it, or at its beginning; returns the committed offsets."""
+        committed: Mapping[TP, int | None] = await self._on_thread(self._seek_to_start(tuple(places)))
+        return committed
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit; False when the partitions are not ours any more or the broker could not do it now."""
+        committed: bool = await self._on_thread(self._commit_offsets(offsets))
+        return committed
+
+    def _stopped_set(self) -> None:
+        if not self.thread_loop.is_closed():  # after a crash the thread has ended by itself
+            super()._stopped_set()
+
+    async def _on_thread(self, coroutine: Any) -> Any:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
+
+    async def _seek_to_start(self, places: tuple[TP, ...]) -> Mapping[TP, int | None]:
+        consumer = self._ensure_consumer()
+        committed: dict[TP, int | None] = {}
+        for place in places:
+            theirs = TopicPartition(*place)
+            offset = await consumer.committed(theirs)
+            if offset is None:
+                await consumer.seek_to_beginning(theirs)
+            else:
+                consumer.seek(theirs, offset)
+            committed[place] = offset
+        return committed
+
+    async def _fetch(self, places: frozenset[TP], timeout_s: float, limit: int, wakes: int) -> Fetched:
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher  # noqa: SLF001  # aiokafka's getmany cannot be woken
+        self._woken.clear()
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            if consumer._closed or fetcher._closed:  # noqa: SLF001  # as above
+                raise ConsumerStoppedError
+            fetched = await self._take(fetcher, places, limit)
+            remaining = deadline - asyncio.get_running_loop().time()
+            if fetched.records or remaining <= 0 or self.wakes != wakes or not self.consumer.flow_active:
+                return fetched
+            await self._wait_for_data(fetcher, remaining)
+
+    async def _take(self, fetcher: Any, places: frozenset[TP], limit: int) -> Fetched:
+        """Everything that has arrived. Runs without giving way, so that records and generation belong together."""
+        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {})
+        subscriptions = fetcher._subscriptions  # noqa: SLF001  # as above
+        for place in places:
+            if subscriptions.reassignment_in_progress or not self.consumer.flow_active:
+                break
+            if not subscriptions.is_assigned(place):
+                continue
+            drained = await fetcher.fetched_records((place,), timeout=0, max_records=limit)
+            _note(fetched, place, drained, subscriptions.subscription.assignment.state_value(place))
+        return fetched
+
+    async def _wait_for_data(self, fetcher: Any, timeout_s: float) -> None:
+        arrived = fetcher._create_fetch_waiter()  # noqa: SLF001  # as above
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait([arrived, woken], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if arrived.done():
+                arrived.result()  # raises what the fetcher met, a missing permission for one
+        finally:
+            arrived.cancel()
+            woken.cancel()
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        ours = {
+            TopicPartition(*place): OffsetAndMetadata(offset, "")
+            for place, offset in offsets.items()
+            if TopicPartition(*place) in assigned
+        }
+        if not ours:
+            return False
+        try:
+            await consumer.commit(ours)
+        except _MEMBERSHIP_LOST as error:
+            log.info("commit left to the next owner", error=repr(error))
+            return False
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            log.warning("commit failed, trying again", error=repr(error))
+            return False
+        return True
+
+
+def _note(fetched: Fetched, place: TP, drained: Mapping[TP, list[Any]], state: Any) -> None:
+    if drained:
+        fetched.records.update(drained)
+    elif state is not None and state.has_valid_position:
+        fetched.positions[place] = state.position
+    if state is not None and state.highwater is not None:
+        fetched.ends[place] = state.highwater
+
+
+class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
+    """Yields one message per partition, holding its `Batch`; commits only what `mark_done` has named."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._settings: EngineSettings = self.app.engine_settings
+        self._metrics: EngineMetrics = self.app.engine_metrics
+        self._busy: set[TP] = set()
+        self._freed = asyncio.Event()
+        self._done: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+        self._committing = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def hold(self, places: Iterable[TP]) -> None:
+        """Do not fetch these partitions until they are freed."""
+        self._busy.update(places)
+
+    def free(self, place: TP) -> None:
+        """The partition's batch is done (or its state loaded): fetch it again."""
+        self._busy.discard(place)
+        self._freed.set()
+        self._thread.wake()
+
+    def mark_done(self, place: TP, next_offset: int) -> None:
+        """Everything below `next_offset` is processed and written: it may be committed."""
+        self._done[place] = next_offset
+
+    def forget(self, places: Iterable[TP]) -> None:
+        """The partitions left: what was done in them is no longer ours to commit."""
+        for place in places:
+            self._done.pop(place, None)
+            self._committed.pop(place, None)
+            self._busy.discard(place)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
+        """One message per partition that has records and no batch at work."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        if self.should_stop:
+            return
+        ready = frozenset(self._get_active_partitions() - self._busy)
+        if not ready:
+            await self._wait_until_freed(timeout)
+            return
+        fetched = await self._thread.fetch(ready, timeout, self._settings.max_batch_records)
+        for place, position in fetched.positions.items():
+            self._note_idle(fetched.generation, place, position)
+        for place, raw in fetched.records.items():
+            if self._is_current(fetched.generation, place):
+                self.hold([place])
+                yield place, self._message(place, raw, fetched.ends.get(place))
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
+        """Commit what is done and not yet committed; True when something was."""
+        async with self._committing:
+            due = {place: offset for place, offset in self._done.items() if offset != self._committed.get(place)}
+            if not due or not await self._thread.commit_offsets(due):
+                return False
+            for place, offset in due.items():
+                if place in self._done:
+                    self._committed[place] = offset
+                    self._metrics.committed.labels(self._settings.name, place.topic, str(place.partition)).set(offset)
+            return True
+
+    async def perform_seek(self) -> None:
+        """Start each partition at its committed offset; Faust calls it once per generation, before fetching."""
+        committed = await self._thread.seek_to_start(self.assignment())
+        for place, offset in committed.items():
+            self._read_offset[place] = offset
+            if offset is not None:
+                self._done[place] = self._committed[place] = offset
+
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's livelock warnings take a slow batch for a fault; our own metrics say what is slow."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Not used: a partition with a batch at work is held instead."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Not used, as above."""
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Not used: offsets are acknowledged by batch."""
+
+    def _is_current(self, generation: int, place: TP) -> bool:
+        current: bool = (
+            self.flow_active
+            and generation == self.app.consumer_generation_id
+            and place in self._get_active_partitions()
+            and place not in self._busy
+        )
+        return current
+
+    def _note_idle(self, generation: int, place: TP, position: int) -> None:
+        """Nothing waits: markers of transactions and compacted holes that were skipped are done with, too."""
+        if not self._is_current(generation, place):
+            return
+        self._metrics.lag.labels(self._settings.name, place.topic, str(place.partition)).set(0)
+        if position > self._done.get(place, 0):
+            self.mark_done(place, position)
+
+    def _message(self, place: TP, raw: list[Any], end: int | None) -> Any:
+        batch = Batch(place.topic, place.partition, tuple(to_record(place.topic, place.partition, one) for one in raw))
+        last = raw[-1]
+        waiting = (end or batch.next_offset) - batch.records[0].offset
+        self._metrics.lag.labels(self._settings.name, place.topic, str(place.partition)).set(waiting)
+        return ConsumerMessage(
+            place.topic,
+            place.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            None,
+            None,
+            batch,
+            None,
+            tp=place,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _wait_until_freed(self, timeout_s: float) -> None:
+        self._freed.clear()
+        if self._get_active_partitions() - self._busy:
+            return
+        try:
+            await asyncio.wait_for(self._freed.wait(), timeout_s)
+        except TimeoutError:
+            return
+
+
+class BatchTransport(Transport):  # type: ignore[misc]  # Faust publishes no types
+    """Faust's transport with our consumer."""
+
+    Consumer = BatchConsumer
+
+    class Producer(Producer):  # type: ignore[misc]  # Faust publishes no types
+        """Faust's own producer, which nothing is written with; it must be able to connect."""
+
+        def _settings_auth(self) -> Mapping[str, Any]:
+            settings: EngineSettings = self.app.engine_settings
+            return settings.broker.security.client_options()
