@@ -77,7 +77,9 @@ def _stage_names(book: Part) -> Iterator[Finding]:
 
 def _outcomes(book: Part) -> Iterator[Finding]:
     for pipeline in book.parts("pipelines"):
-        outcomes = {stage.values.get("outcome", Outcome.OPEN.value) for stage in pipeline.parts("stages")}
+        outcomes = {stage.text("outcome") or Outcome.OPEN.value for stage in pipeline.parts("stages")}
+        if not outcomes <= set(Outcome):
+            continue  # a misspelt outcome may be the one that is missing
         for outcome in Outcome:
             if outcome.value not in outcomes:
                 yield pipeline.at("stages"), f"no stage with the outcome {outcome.value}"

@@ -67,7 +67,7 @@ def read(text: str) -> Tree:
 
 
 def _build(loader: Any, root: yaml.Node | None) -> Tree:  # noqa: ANN401 - one of two loaders without a common type
-    if root is None:
+    if root is None or root.tag == "tag:yaml.org,2002:null":
         return _nothing(1, "the file is empty")
     size = _expanded(root, {})
     if size is None:
