@@ -23,6 +23,7 @@ from topics.signals import Signal, Step
 HEADER, NAME, HEADLINE, LINE, ACTION, FACT, TEXT = 150, 80, 60, 240, 400, 80, 1000
 MOST_DETAILS = 6
 HASH = 8
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Block: TypeAlias = dict[str, Any]
 
@@ -62,7 +63,7 @@ def _why(signal: Signal) -> Block:
 def _next(playbook: Playbook, signal: Signal) -> Block | None:
     response = response_to(playbook, signal)
     action = _sentence(escaped(response.action, ACTION))
-    limit = "" if response.within_hours is None else f"Within {_span(round(response.within_hours * HOUR_US))}."
+    limit = "" if response.within_hours is None else f"Within {_time_limit(response.within_hours)}."
     text = " ".join(each for each in (action, limit) if each)
     return _section(f"*Next*  {text}") if text else None
 
@@ -151,11 +152,11 @@ def _detail(detail: dict[str, Scalar]) -> str:
     match detail:
         case {"from": before, "to": after, "days": days, "crossed_quarter": crossed}:
             quarter = ", into another quarter" if crossed else ""
-            line = f"{_value(before)} → {_value(after)}: {_count(days)} later{quarter}"
+            line = f"{_date(before)} → {_date(after)}: {_count(days)} later{quarter}"
         case {"criterion": criterion}:
             line = _value(criterion)
         case {"field": name, "value": value}:
-            line = f"{_value(name)} is {_value(value)}"
+            line = f"{_value(name)}: {_value(value)}"
         case {"intent": intent, "at": at}:
             line = f"{_value(intent).replace('_', ' ')}, {_moment(str(at))}"
         case {"furthest": _}:
@@ -198,6 +199,10 @@ def _in_unit(value: float, unit: str) -> str:
     return f"{value:,g} {escaped(one if value == 1 else many, FACT)}".strip()
 
 
+def _time_limit(hours: float) -> str:
+    return _in_unit(hours, "h") if hours % 24 else _in_unit(hours / 24, "d")
+
+
 def _span(length_us: int) -> str:
     """How long, in the largest unit that fits: `3 days`, `5 hours`, `less than a minute`."""
     for unit_us, unit in ((DAY_US, "d"), (HOUR_US, "h"), (MINUTE_US, "min")):
@@ -223,7 +228,14 @@ def _moment(text: str) -> str:
 
 def _day(at_us: int) -> str:
     day = from_us(at_us)
-    return f"{day.day} {day:%b} {day.year}"
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def _date(text: Scalar) -> str:
+    try:
+        return _day(parse_rfc3339(f"{text}T00:00:00Z"))
+    except ValueError:
+        return _value(text)
 
 
 def _sentence(text: str) -> str:

@@ -73,7 +73,7 @@ MEANING: dict[Reason, str] = {
     Reason.NEVER_SAID: "there is no message to edit: it could not be said",
     Reason.MESSAGE_GONE: "the message to edit is gone or may no longer be edited",
     Reason.MESSAGE_REFUSED: "Slack does not accept this message",
-    Reason.RECIPIENT_REFUSED: "Slack does not reach this recipient",
+    Reason.RECIPIENT_REFUSED: "Slack could not reach the person or the channel that it was meant for",
     Reason.GAVE_UP: "no clear answer from Slack after many attempts",
 }
 

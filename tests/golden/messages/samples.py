@@ -1,0 +1,169 @@
+"""One signal of each kind, as the detectors write them, and the playbook under which they are told."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from playbook.model import Audience, Intent, Owner, Pipeline, Playbook, Response, Stage
+from topics.signals import FAMILY, Cause, Evidence, Kind, Resolution, Severity, Signal, Step, signal_id
+
+PLAYBOOK_HASH = "sha256:3f2a91c04be7d1a2f6c0b1e4d5a69788990011223344556677889900aabbccdd"
+
+ANN = Owner(name="Ann Example", ids=("0055g00000AnnAAA",), slack="U0ANN0001", team="North", lead="Lee Lead")
+BEN = Owner(name="Ben Sample", ids=("0055g00000BenAAA",), email="ben@example.com", team="North", lead="Lee Lead")
+LEE = Owner(name="Lee Lead", slack="U0LEE0001", email="lee@example.com", team="North")
+GUS = Owner(name="Gus Ghost", ids=("0055g00000GusAAA",))
+
+RESPONSES = {
+    Kind.STAGE_OVERSTAY: Response(
+        action="Agree the next step with the buyer and put a date on it, or move the deal to where it really is.",
+        within_hours=48,
+    ),
+    Kind.CYCLE_EXCEEDED: Response(action="Ask the buyer what would have to happen to decide this month."),
+    Kind.STAGE_REGRESSED: Response(
+        action="Note what changed on the buyer's side, and check that amount and close date still hold.",
+        within_hours=72,
+    ),
+    Kind.CONTACT_GAP: Response(action="Call your champion today, or book the next meeting.", within_hours=24),
+    Kind.SQL_UNQUALIFIED: Response(
+        tell=(Audience.OWNER, Audience.LEAD), action="Fill in the fields, or move the deal back.", within_hours=48
+    ),
+    Kind.POST_SQL_INCONSISTENT: Response(action="Find out what changed since the deal qualified.", within_hours=48),
+    Kind.GATE_VIOLATED: Response(action="Complete what this stage asks for, or move the deal back until it is true."),
+    Kind.CLOSE_DATE_PUSHED: Response(action="Agree a dated plan to signature with the buyer.", within_hours=72),
+    Kind.HIGH_INTENT: Response(action="Reach out now, while they are looking.", within_hours=4),
+}
+
+PLAYBOOK = Playbook(
+    name="Sample",
+    crm_url="https://acme.lightning.force.com/lightning/r/Opportunity/{id}/view",
+    pipelines=(
+        Pipeline(
+            name="Sales",
+            stages=(Stage(name="Discovery"), Stage(name="Negotiation")),
+            sql_stage="Negotiation",
+        ),
+    ),
+    intents=(
+        Intent(name="demo_request", when="kind == 'demo'", route="sales-now"),
+        Intent(name="pricing_page", when="kind == 'pricing'"),
+    ),
+    owners=(ANN, BEN, LEE, GUS),
+    fallback_channel="C0FALLBACK",
+    revops_channel="C0REVOPS1",
+    responses=RESPONSES,
+)
+
+_BASE = Signal(
+    id="",
+    kind=Kind.STAGE_OVERSTAY,
+    family=FAMILY[Kind.STAGE_OVERSTAY],
+    severity=Severity.WARNING,
+    transition=Step.OPENED,
+    subject_key="salesforce/default:0065g00000XyZAAA",
+    deal_id="0065g00000XyZAAA",
+    deal_name="Acme renewal 2027",
+    owner_id="0055g00000AnnAAA",
+    owner="Ann Example",
+    team="North",
+    pipeline="Sales",
+    stage="Negotiation",
+    segment="Enterprise",
+    amount=120_000.0,
+    currency="USD",
+    anchor="2026-10-05T09:30:00Z",
+    occurred_at="2026-11-04T09:30:00Z",
+    opened_at="2026-11-04T09:30:00Z",
+    detected_at="2026-11-04T09:30:02Z",
+    reason="more than 30 days in Negotiation",
+    evidence=Evidence(observed=30.0, limit=30.0, unit="d", events=(Cause("e1", "deal.events", 1, 12),)),
+    playbook=PLAYBOOK_HASH,
+)
+
+_CHANGES: dict[Kind, dict[str, object]] = {
+    Kind.STAGE_OVERSTAY: {},
+    Kind.CYCLE_EXCEEDED: {
+        "reason": "open for more than 90 days, the corridor for Enterprise",
+        "anchor": "2026-08-06T09:30:00Z",
+        "evidence": Evidence(observed=90.0, limit=90.0, unit="d"),
+    },
+    Kind.STAGE_REGRESSED: {
+        "severity": Severity.INFO,
+        "stage": "Discovery",
+        "anchor": "a1b2c3",
+        "reason": "back from Negotiation to Discovery",
+        "evidence": Evidence(details=({"furthest": "Negotiation"},)),
+    },
+    Kind.CONTACT_GAP: {
+        "reason": "no contact for more than 14 days, and none is planned",
+        "anchor": "2026-10-21T09:30:00Z",
+        "evidence": Evidence(observed=14.0, limit=14.0, unit="d"),
+    },
+    Kind.SQL_UNQUALIFIED: {
+        "severity": Severity.CRITICAL,
+        "reason": "sales-qualified in Negotiation without budget_confirmed, timeline_confirmed",
+        "evidence": Evidence(
+            details=({"field": "budget_confirmed", "value": False}, {"field": "timeline_confirmed", "value": None})
+        ),
+    },
+    Kind.POST_SQL_INCONSISTENT: {
+        "severity": Severity.CRITICAL,
+        "stage": "Discovery",
+        "reason": "after SQL: need_confirmed no longer true and back before SQL in Discovery",
+        "evidence": Evidence(
+            details=(
+                {"field": "need_confirmed", "value": False, "lost_at": "2026-11-04T09:30:00Z"},
+                {"stage": "Discovery"},
+            )
+        ),
+    },
+    Kind.GATE_VIOLATED: {
+        "anchor": "a1b2c3",
+        "reason": "entered Negotiation although it does not hold: exit of Discovery: pain is known",
+        "evidence": Evidence(
+            details=(
+                {"criterion": "exit of Discovery: pain is known"},
+                {"criterion": "entry of Negotiation: a decision maker is named"},
+            )
+        ),
+    },
+    Kind.CLOSE_DATE_PUSHED: {
+        "severity": Severity.CRITICAL,
+        "anchor": "a1b2c3",
+        "reason": "close date pushed 3 times, 61 days in all",
+        "evidence": Evidence(
+            observed=3.0,
+            limit=2.0,
+            unit="pushes",
+            details=(
+                {"from": "2026-10-31", "to": "2026-11-14", "days": 14, "crossed_quarter": False},
+                {"from": "2026-11-14", "to": "2026-11-30", "days": 16, "crossed_quarter": False},
+                {"from": "2026-11-30", "to": "2026-12-31", "days": 31, "crossed_quarter": True},
+            ),
+        ),
+    },
+    Kind.HIGH_INTENT: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "high intent: demo request",
+        "evidence": Evidence(details=({"intent": "demo_request", "at": "2026-11-04T09:30:00Z"},)),
+    },
+}
+
+
+def opened(kind: Kind, **changes: object) -> Signal:
+    """The signal of a kind as it opens."""
+    signal = replace(_BASE, kind=kind, family=FAMILY[kind], **{**_CHANGES[kind], **changes})
+    return replace(signal, id=signal_id(signal.subject_key, kind, signal.anchor))
+
+
+def updated(signal: Signal, at: str = "2026-11-05T09:30:00Z", **changes: object) -> Signal:
+    """A later transition of the same episode."""
+    return replace(signal, transition=Step.UPDATED, occurred_at=at, **changes)
+
+
+def resolved(
+    signal: Signal, at: str = "2026-11-07T12:00:00Z", why: Resolution = Resolution.FIXED, **changes: object
+) -> Signal:
+    """The end of the episode."""
+    return replace(signal, transition=Step.RESOLVED, occurred_at=at, resolution=why, **changes)

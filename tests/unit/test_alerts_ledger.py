@@ -1,0 +1,99 @@
+"""What a delivery still needs, given what the ledger knows."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from alerts.audience import person
+from alerts.ledger import (
+    KEEP_OVER_US,
+    Edit,
+    LedgerEntry,
+    Plan,
+    Say,
+    Skip,
+    State,
+    addressed,
+    failed,
+    forgettable,
+    intended,
+    plan,
+    said,
+)
+from alerts.reasons import Reason
+from alerts.values import Delivery, Op
+from tests.golden.messages.samples import ANN, opened, resolved, updated
+from topics.signals import Kind, Signal
+
+SIGNAL = opened(Kind.CONTACT_GAP)
+
+
+def _delivery(seq: int, signal: Signal = SIGNAL) -> Delivery:
+    return Delivery(
+        seq=seq,
+        op=Op.POST if seq == 1 else Op.EDIT,
+        reason=Reason.TOLD,
+        via=Reason.AS_OWNER,
+        recipient=person(ANN),
+        signal=signal,
+    )
+
+
+FIRST, UPDATE, END = _delivery(1), _delivery(2, updated(SIGNAL)), _delivery(3, resolved(SIGNAL))
+INTENDED = intended(None, FIRST, Op.POST, 100)
+SAID = said(addressed(INTENDED, "D1", fallback=False), "D1", "1.0", 200)
+FAILED = failed(INTENDED, Reason.RECIPIENT_REFUSED, "user_not_found")
+EDITING = intended(SAID, UPDATE, Op.EDIT, 300)
+EDITED = said(EDITING, "D1", "1.0", 400)
+
+CASES: list[tuple[str, LedgerEntry | None, Delivery, Plan]] = [
+    ("nothing known: say it", None, FIRST, Say(look_first=False)),
+    ("nothing known of an update: say it", None, UPDATE, Say(look_first=False)),
+    ("nothing known of an end: nothing to edit", None, END, Skip(Reason.NEVER_SAID)),
+    ("a crash after the intent: look first", INTENDED, FIRST, Say(look_first=True, intended_us=100)),
+    ("redelivered after it was said", SAID, FIRST, Skip(Reason.ALREADY_SAID)),
+    ("redelivered after it failed", FAILED, FIRST, Skip(Reason.ALREADY_SAID)),
+    ("an update of what was said", SAID, UPDATE, Edit("D1", "1.0")),
+    ("a crash in the middle of an edit: edit again", EDITING, UPDATE, Edit("D1", "1.0")),
+    ("redelivered from before the edit", EDITED, FIRST, Skip(Reason.ALREADY_SAID)),
+    ("an update of what could not be said: say it now", FAILED, UPDATE, Say(look_first=False)),
+    ("the end of what could not be said", FAILED, END, Skip(Reason.NEVER_SAID)),
+]
+
+
+@pytest.mark.parametrize(("entry", "delivery", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+def test_the_plan(entry: LedgerEntry | None, delivery: Delivery, expected: Plan) -> None:
+    assert plan(entry, delivery) == expected
+
+
+def test_an_intent_taken_up_again_keeps_its_mark_and_its_time() -> None:
+    again = intended(addressed(INTENDED, "D1", fallback=True), FIRST, Op.POST, 999)
+    assert (again.mark, again.intended_us, again.channel, again.fallback) == (INTENDED.mark, 100, "D1", True)
+
+
+def test_an_edit_keeps_where_the_message_stands_and_when_it_was_first_said() -> None:
+    assert (EDITING.state, EDITING.channel, EDITING.ts) == (State.INTENDED, "D1", "1.0")
+    assert (EDITED.state, EDITED.said_us, EDITED.seq, EDITED.mark) == (State.SAID, 200, 2, SAID.mark)
+
+
+def test_a_message_that_could_not_be_edited_still_stands() -> None:
+    entry = failed(EDITING, Reason.MESSAGE_GONE, "message_not_found")
+    assert (entry.state, entry.ts, entry.reason) == (State.SAID, "1.0", Reason.MESSAGE_GONE)
+
+
+def test_a_mark_belongs_to_one_recipient_and_signal() -> None:
+    other = replace(FIRST, recipient=replace(FIRST.recipient, key="person:Somebody Else"))
+    assert intended(None, other, Op.POST, 0).mark != INTENDED.mark
+    assert intended(None, FIRST, Op.POST, 7).mark == INTENDED.mark
+
+
+@pytest.mark.parametrize(
+    ("delivery", "age_us", "expected"),
+    [(END, KEEP_OVER_US, False), (END, KEEP_OVER_US + 1, True), (UPDATE, 10 * KEEP_OVER_US, False)],
+    ids=["at the limit", "past the limit", "open signals stay"],
+)
+def test_what_is_forgotten(delivery: Delivery, age_us: int, expected: bool) -> None:  # noqa: FBT001 - a case's column
+    entry = said(intended(SAID, delivery, Op.EDIT, 300), "D1", "1.0", 301)
+    assert forgettable(entry, 300 + age_us) is expected
+    assert not forgettable(intended(SAID, delivery, Op.EDIT, 300), 300 + age_us)
