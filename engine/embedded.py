@@ -94,7 +94,7 @@ class EmbeddedBroker:
                 stderr=log,
                 cwd=self.data_dir,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509  # only a system call between fork and exec
+                preexec_fn=die_with_parent(os.getpid()),  # noqa: PLW1509  # only a system call between fork and exec
             )
         try:
             self._wait_until_ready()
@@ -166,7 +166,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         return
 
 
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
+def die_with_parent(parent: int) -> Callable[[], None] | None:
     """What the child does before it becomes the broker: keep its files to us, and ask Linux to die with the parent.
 
     Linux takes the thread that starts the child for its parent, so start the broker from a thread that stays.
