@@ -1,0 +1,106 @@
+"""`signals topics`: the catalogue of this installation's topics, against the broker's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from programs.commands.loading import broker_answers, broker_of, ready
+from programs.failures import WorkError
+from programs.startup import Ready
+from topics.catalog import Topic
+
+if TYPE_CHECKING:
+    from engine.admin import Difference, TopicSpec
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create and check the topics.")
+
+BrokerOption = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="in place of the setting")]
+PlaybookOption = Annotated[Path | None, typer.Option("--playbook", help="in place of the setting")]
+
+
+@app.command("list")
+def list_topics(
+    *, playbook: PlaybookOption = None, as_json: Annotated[bool, typer.Option("--json", help="one object")] = False
+) -> None:
+    """Every topic, as this installation needs it."""
+    installation = ready(playbook=playbook)
+    partitions = installation.settings.topics.partitions
+    rows = [_row(topic, partitions) for topic in installation.topics()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    columns = ("name", "key", "value", "partitions", "kept", "what")
+    widths = {each: max(len(each), *(len(str(row[each])) for row in rows)) for each in columns[:-1]}
+    for cells in (columns, *([str(row[each]) for each in columns] for row in rows)):
+        wide = [cell.ljust(widths.get(name, 0)) for name, cell in zip(columns, cells, strict=True)]
+        typer.echo("  ".join(wide).rstrip())
+
+
+@app.command()
+def apply(
+    *,
+    broker: BrokerOption = None,
+    playbook: PlaybookOption = None,
+    alter: Annotated[bool, typer.Option("--alter", help="also set settings that differ")] = False,
+    grow: Annotated[bool, typer.Option("--grow", help="also add partitions; keys move with their number")] = False,
+) -> None:
+    """Create the topics that are missing, and say what differs."""
+    installation = ready(broker=broker, playbook=playbook)
+    target = broker_of(installation)
+    with broker_answers():
+        from engine import admin  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        replication = installation.settings.topics.replication
+        applied = admin.apply(target, specs(installation), replication=replication, alter=alter, grow=grow)
+    for difference in applied.done:
+        typer.echo(f"done: {difference.topic}: {_change(difference)}")
+    _refuse(applied.left)
+
+
+@app.command()
+def check(*, broker: BrokerOption = None, playbook: PlaybookOption = None) -> None:
+    """Say what differs on the broker; exit 1 where something does."""
+    installation = ready(broker=broker, playbook=playbook)
+    target = broker_of(installation)
+    with broker_answers():
+        from engine import admin  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        found = admin.check(target, specs(installation))
+    _refuse([each for each in found if each.what is not admin.What.UNREPORTED])
+    typer.echo(f"{len(installation.topics())} topics are as they should be")
+
+
+def specs(installation: Ready) -> list[TopicSpec]:
+    """The catalogue as the machinery takes it."""
+    from engine.admin import TopicSpec  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+    usual = installation.settings.topics.partitions
+    return [TopicSpec(topic.name, topic.partitions or usual, topic.config()) for topic in installation.topics()]
+
+
+def _row(topic: Topic, partitions: int) -> dict[str, str | int]:
+    return {
+        "name": topic.name,
+        "key": topic.key,
+        "value": topic.value,
+        "partitions": topic.partitions or partitions,
+        "kept": "the last of each key" if topic.retention_days is None else f"{topic.retention_days} days",
+        "what": topic.doc,
+    }
+
+
+def _change(difference: Difference) -> str:
+    if not difference.found:
+        return f"created with {difference.wanted} partitions"
+    return f"{difference.setting or 'partitions'} from {difference.found} to {difference.wanted}"
+
+
+def _refuse(left: Iterable[Difference]) -> None:
+    lines = [str(each) for each in left]
+    if lines:
+        raise WorkError(*lines)
