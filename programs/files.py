@@ -18,12 +18,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeAlias
 
 from topics.outcomes import RawRecord
 from topics.sources.cells import Reason
-from topics.sources.mapping import Column, Lookup, Mapping, RowTable
+from topics.sources.mapping import Column, History, Lookup, Mapping, RowTable
 from topics.sources.tables import MAX_CELL, Row, cleaned, encode, first_moment
 
 Cells: TypeAlias = dict[str, str]
@@ -44,6 +45,14 @@ class Line(NamedTuple):
     cells: Cells
     flaw: str = ""
     detail: str = ""
+
+
+class _Timed(NamedTuple):
+    """A row, the time of its first event (0: none), and how often it came back within that instant."""
+
+    line: Line
+    at_us: int
+    again: int
 
 
 class _Placed(NamedTuple):
@@ -140,14 +149,13 @@ def _opened(file: Path, table: RowTable | Lookup) -> Iterator[TextIO]:
         raise FilesError([f"{file.name}: {error}"]) from error
 
 
-def _lines(folder: Path, table: RowTable | Lookup) -> Iterator[Line]:
-    for file in _matches(folder, table.file):
-        with _opened(file, table) as text:
-            yield from csv_lines(text, table.delimiter)
+def _lines(file: Path, table: RowTable | Lookup) -> Iterator[Line]:
+    with _opened(file, table) as text:
+        yield from csv_lines(text, table.delimiter)
 
 
 def csv_lines(text: Iterable[str], delimiter: str) -> Iterator[Line]:
-    """The rows under the heading. Empty lines are none."""
+    """The rows under the heading. Empty lines are none. Raises csv.Error for a heading that is badly quoted."""
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     heading = next(reader, [])
     while True:
@@ -182,7 +190,8 @@ def _lookup(folder: Path, table: Lookup) -> dict[str, Cells]:
     """The rows of a lookup by their key. Raises FilesError for a flawed row and for a key that stands twice."""
     rows: dict[str, Cells] = {}
     problems = []
-    for n, line in enumerate(_lines(folder, table), start=1):
+    lines = chain.from_iterable(_lines(file, table) for file in _matches(folder, table.file))
+    for n, line in enumerate(lines, start=1):
         key = line.cells.get(table.key, "").strip()
         if line.flaw:
             problems.append(f"{table.file}: row {n}: {line.flaw}: {line.detail}")
@@ -234,12 +243,47 @@ def _placed(
     folder: Path, mapping: Mapping, lookups: dict[str, dict[str, Cells]], name: str, place: int
 ) -> Iterator[_Placed]:
     table = mapping.row_tables()[name]
-    moment, join = first_moment(mapping, table), _join(mapping, table, lookups)
+    join, numbers = _join(mapping, table, lookups), count(1)
     rows = (
-        _Placed(moment(line.cells), place, n, _record(name, n, line, table.deal, join))
-        for n, line in enumerate(_lines(folder, table), start=1)
+        _Placed(timed.at_us, place, n, _record(name, n, timed, table.deal, join))
+        for file in _matches(folder, table.file)
+        for timed, n in zip(_timed(_lines(file, table), mapping, table), numbers, strict=False)
     )
     return _in_order(rows, name) if table.sorted else iter(sorted(rows, key=_place))
+
+
+def _timed(lines: Iterable[Line], mapping: Mapping, table: RowTable) -> Iterator[_Timed]:
+    """The rows of one file with their times; in a history, with how often each came back.
+
+    What was seen of an instant is forgotten when a sorted table moves on, so that it can be streamed.
+    """
+    moment = first_moment(mapping, table)
+    seen: dict[tuple[str, int], _Seen] = {}
+    last = 0
+    for line in lines:
+        at_us = moment(line.cells)
+        if table.sorted and at_us != last:
+            seen.clear()
+            last = at_us
+        returning = isinstance(table, History) and not line.flaw
+        again = seen.setdefault((line.cells[table.deal], at_us), _Seen()).again(line) if returning else 0
+        yield _Timed(line, at_us, again)
+
+
+class _Seen:
+    """The rows of one deal and instant, as they come."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._times: Counter[int] = Counter()
+
+    def again(self, line: Line) -> int:
+        """How often the row was left before for another one: a row twice running did not come back."""
+        content = hash(tuple(line.cells.values()))
+        if content != self._last:
+            self._times[content] += 1
+        self._last = content
+        return self._times[content] - 1
 
 
 def _in_order(rows: Iterable[_Placed], name: str) -> Iterator[_Placed]:
@@ -252,6 +296,8 @@ def _in_order(rows: Iterable[_Placed], name: str) -> Iterator[_Placed]:
         yield row._replace(at_us=last)
 
 
-def _record(table: str, n: int, line: Line, deal: str, join: Join) -> RawRecord:
-    row = Row(table, n, dict(line.cells), {} if line.flaw else join(line.cells), line.flaw, line.detail)
+def _record(table: str, n: int, timed: _Timed, deal: str, join: Join) -> RawRecord:
+    line = timed.line
+    joined = {} if line.flaw else join(line.cells)
+    row = Row(table, n, dict[str, str | None](line.cells), joined, timed.again, line.flaw, line.detail)
     return RawRecord(key=line.cells.get(deal, "").strip().encode() or None, value=encode(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from programs import files
 from programs.files import FilesError, Line
+from topics.events import DealChanged
 from topics.outcomes import Accepted, Rejected
 from topics.sources import tables
 from topics.sources.mapping import as_source, load
@@ -173,9 +175,56 @@ def test_csv_lines(text: str, lines: list[Line]) -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_some_lines_and_never_an_exception(text: str) -> None:
-    for line in files.csv_lines(text.splitlines(keepends=True), ","):
-        assert line.flaw or line.cells
+def test_any_text_under_a_heading_is_some_lines_and_never_an_exception(text: str) -> None:
+    for line in files.csv_lines(["a,b\n", *text.splitlines(keepends=True)], ","):
+        assert line.flaw or set(line.cells) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "again"),
+    [
+        ("ABC", [0, 0, 0]),
+        ("ABA", [0, 0, 1]),  # came back within the day
+        ("AAB", [0, 0, 0]),  # written twice running: a repeat
+        ("ABABA", [0, 0, 1, 1, 2]),
+        ("AABBAA", [0, 0, 0, 0, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_a_history_by_days_knows_how_often_a_row_came_back(
+    stages: str, again: list[int], tmp_path: Path, *, is_sorted: bool
+) -> None:
+    body = "".join(f"D1,2017-01-01,{stage}\nD2,2017-01-01,{stage}\n" for stage in stages)
+    write(tmp_path, deals="id,at,stage\n" + body + "D1,2017-01-02,A\n")
+    data = mapping(deals=DEALS | {"sorted": is_sorted})
+    read = rows(tmp_path, data)
+    assert [row.get("again", 0) for row in read if row["row"]["id"] == "D1"] == [*again, 0]
+    parse = tables.parser(as_source("tables", data))
+    events = [
+        event
+        for record in files.records(tmp_path, load(data))
+        for one in parse(record)
+        if isinstance(one, Accepted)
+        for event in one.events
+        if isinstance(event, DealChanged) and event.key.endswith("D1")
+    ]
+    first_of_each = {event.id: event for event in reversed(events)}
+    in_order = sorted(first_of_each.values(), key=lambda event: event.order)
+    changes = [stage for stage, _ in groupby(stages)]
+    assert [event.fields["stage"] for event in in_order] == [*changes, "A"]
+
+
+def test_what_two_exports_overlap_in_is_a_repeat(tmp_path: Path) -> None:
+    day = "D1,2017-01-01,A\nD1,2017-01-01,B\nD1,2017-01-01,A\n"
+    write(tmp_path, deals_1="id,at,stage\n" + day, deals_2="id,at,stage\n" + day + "D1,2017-01-02,B\n")
+    data = mapping(deals=DEALS)
+    assert [row.get("again", 0) for row in rows(tmp_path, data)] == [0, 0, 1, 0, 0, 1, 0]
+    parse = tables.parser(as_source("tables", data))
+    outcomes = [parse(record)[0] for record in files.records(tmp_path, load(data))]
+    ids = [event.id for one in outcomes if isinstance(one, Accepted) for event in one.events]
+    assert ids[:3] == ids[3:6]
+    assert len(set(ids)) == 4
+    assert [one.dirt for one in outcomes if isinstance(one, Accepted)].count(("again.row",)) == 2
 
 
 def test_everything_wrong_with_the_files_is_told_at_once(tmp_path: Path) -> None:

@@ -6,23 +6,28 @@ One record is one row, as JSON:
 
 * `n` is the row's number in its table, from 1. It orders rows of the same instant, and nothing else.
 * `joined` (optional) holds what lookups add: {"accounts.sector": "medical"}.
+* `again` (optional): how many rows before it in its file were the same and of the same deal and instant, with another
+  row of the deal between: a history by days that goes A, B, A comes back to A, and is not a repeat.
 * `flaw` and `detail` (optional) say what was wrong with a row that could not be read (see `FLAWS`).
 
-What identifies a change is the table and the row's own content, so that a row that is loaded again is a repeat, and
-so is a row that stands twice in a file. Reasons of rejection: `topics.sources.cells.Reason`. Reasons of silence:
-`undated` (the deal is made all the same), `field_unmapped`, `no_deal` (an activity of no deal), `tombstone`.
-Dirt: repaired, trimmed, empty, unexpected and unmatched, each with the column's name; `contradiction.stage`.
+What identifies a change is the table and the row's own content (with `again`), so that a row that is loaded again is a
+repeat, and so is a row that is written twice running.
+
+Reasons of rejection: `topics.sources.cells.Reason`. Reasons of silence: `undated` (the deal is made all the same),
+`field_unmapped`, `no_deal` (an activity of no deal), `tombstone`. Dirt: repaired, trimmed, empty, unexpected and
+unmatched, each with the column's name; `contradiction.stage`; `again.row`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, NamedTuple, TypeAlias, get_args
+from functools import lru_cache
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar, get_args
 
 import msgspec
 
 from topics.events import ActivityChanged, DealChanged, Direction, Scalar, deal_key, event_id
-from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
+from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
 from topics.sources import cells
 from topics.sources.cells import Reason, UnreadableError
 from topics.sources.mapping import (
@@ -38,7 +43,7 @@ from topics.sources.mapping import (
 from topics.sources.mapping import Mapping as TableMapping
 from topics.sources.source import Source
 
-Parser: TypeAlias = Callable[[RawRecord], list[Outcome]]
+T = TypeVar("T")
 Text: TypeAlias = Mapping[str, str | None]
 Moment: TypeAlias = Callable[[Text], int | None]
 
@@ -49,6 +54,9 @@ MAX_CELL = 65_536  # characters; the longest text property of the CRMs that expo
 MAX_ROW_BYTES = 512 * 1024  # so that the row's events fit `deal.events` (1 MB)
 MAX_DEAL_ID = 255
 
+_REMEMBERED_CELLS = 4096  # per column
+_REMEMBERED_LENGTH = 60  # characters
+
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of the raw topic, as the module's docstring says."""
@@ -57,6 +65,7 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     n: Annotated[int, msgspec.Meta(ge=1, le=2**52)]
     row: dict[str, str | None]
     joined: dict[str, str | None] = {}
+    again: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
     flaw: str = ""
     detail: str = ""
 
@@ -65,14 +74,19 @@ _decode = msgspec.json.Decoder(Row).decode
 encode = msgspec.json.Encoder().encode
 
 
+class _Meaning(NamedTuple):
+    """What a cell says, None for a null, and what had to be put right for it."""
+
+    value: Scalar
+    dirt: tuple[str, ...] = ()
+
+
 class _Cell(NamedTuple):
     """A column, compiled."""
 
     name: str
     to: str
-    column: Column
-    nulls: frozenset[str]
-    read: cells.Read
+    read: Callable[[str], _Meaning]
     joined: bool
     match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
 
@@ -97,6 +111,14 @@ class _Filled(NamedTuple):
     by_column: dict[str, str]
     dirt: tuple[str, ...]
     complete: bool
+
+
+class _Subject(NamedTuple):
+    """The deal of a row, by its key; the row's number and what identifies its content."""
+
+    key: str
+    n: int
+    content: str
 
 
 class _Change(NamedTuple):
@@ -125,11 +147,6 @@ def parser(source: Source) -> Parser:
         return [_outcome(record.value, interpreters)]
 
     return parse
-
-
-def parse(source: Source, record: RawRecord) -> list[Outcome]:
-    """One record without a compiled parser; for one-off use."""
-    return parser(source)(record)
 
 
 def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Text], int]:
@@ -202,15 +219,50 @@ def _cell(mapping: TableMapping, name: str, column: Column) -> _Cell:
     return _Cell(
         name=name,
         to=column.to,
-        column=column,
-        nulls=frozenset((*mapping.nulls, *column.nulls)),
-        read=_read(mapping, column),
+        read=_remembering(_reading(mapping, name, column)),
         joined=mapping.is_joined(name),
         match=f"{column.join}.{lookup.key}" if lookup else "",
     )
 
 
-def _read(mapping: TableMapping, column: Column) -> cells.Read:
+def _remembering(read: Callable[[str], _Meaning]) -> Callable[[str], _Meaning]:
+    """Owners, stages, products, days: most short cells of a table were read before."""
+    remembered = lru_cache(_REMEMBERED_CELLS)(read)
+    return lambda raw: remembered(raw) if len(raw) <= _REMEMBERED_LENGTH else read(raw)
+
+
+def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], _Meaning]:
+    """Cells of one column. Raises UnreadableError, with the column's name."""
+    nulls = frozenset(("", *mapping.nulls, *column.nulls))
+    value_of = _value_reader(mapping, column)
+
+    def read(raw: str) -> _Meaning:
+        if len(raw) > MAX_CELL:
+            raise UnreadableError(Reason.TOO_LONG, f"{name}: {len(raw)} characters; the limit is {MAX_CELL}")
+        text = raw.strip()
+        trimmed = (f"trimmed.{name}",) if text != raw else ()
+        if text in nulls:
+            return _Meaning(None, (*trimmed, f"empty.{name}") if column.required else trimmed)
+        right = _right(column, text)
+        dirt = (*trimmed, *_flaws(name, column, text, right))
+        return _Meaning(_named(name, value_of, right), dirt)
+
+    return read
+
+
+def _right(column: Column, text: str) -> str:
+    repaired = column.repairs.get(text, text)
+    return column.values.get(repaired, repaired)
+
+
+def _flaws(name: str, column: Column, text: str, right: str) -> Iterable[str]:
+    if text in column.repairs:
+        yield f"repaired.{name}"
+    if column.expect and right not in column.expect:
+        yield f"unexpected.{name}"
+
+
+def _value_reader(mapping: TableMapping, column: Column) -> cells.Read:
     where = cells.zone(mapping.timezone)
     match column.type:
         case ValueType.TEXT:
@@ -240,7 +292,8 @@ def _moment(mapping: TableMapping, when: When, nulls: frozenset[str]) -> Moment:
     return moment
 
 
-def _named(column: str, read: Callable[[str], int], text: str) -> int:
+def _named(column: str, read: Callable[[str], T], text: str) -> T:
+    """What the text says. Raises UnreadableError with the column's name before its detail."""
     try:
         return read(text)
     except UnreadableError as error:
@@ -273,40 +326,12 @@ def _filled(plan: _Plan, row: Row) -> _Filled:
 
 def _value(cell: _Cell, raw: str | None, joined: Text, dirt: list[str]) -> Scalar:
     """The cell's value, None for a null; adds to `dirt` what had to be put right or is missing."""
-    text = _trimmed(cell, raw or "", dirt)
-    if text in cell.nulls or not text:
-        if cell.column.required:
-            dirt.append(f"empty.{cell.name}")
-        return None
-    right = _right(cell.column, text)
-    dirt.extend(_flaws(cell, text, right, joined))
-    try:
-        return cell.read(right)
-    except UnreadableError as error:
-        raise UnreadableError(error.reason, f"{cell.name}: {error}") from error
-
-
-def _trimmed(cell: _Cell, raw: str, dirt: list[str]) -> str:
-    if len(raw) > MAX_CELL:
-        raise UnreadableError(Reason.TOO_LONG, f"{cell.name}: {len(raw)} characters; the limit is {MAX_CELL}")
-    text = raw.strip()
-    if text != raw:
-        dirt.append(f"trimmed.{cell.name}")
-    return text
-
-
-def _right(column: Column, text: str) -> str:
-    repaired = column.repairs.get(text, text)
-    return column.values.get(repaired, repaired)
-
-
-def _flaws(cell: _Cell, text: str, right: str, joined: Text) -> Iterable[str]:
-    if text in cell.column.repairs:
-        yield f"repaired.{cell.name}"
-    if cell.column.expect and right not in cell.column.expect:
-        yield f"unexpected.{cell.name}"
-    if cell.match and cell.match not in joined:
-        yield f"unmatched.{cell.name}"
+    value, found = cell.read(raw or "")
+    if found:
+        dirt.extend(found)
+    if cell.match and value is not None and cell.match not in joined:
+        dirt.append(f"unmatched.{cell.name}")
+    return value
 
 
 def _interpreter(plan: _Plan, table: RowTable) -> _Interpret:
@@ -331,7 +356,9 @@ def _history(plan: _Plan, table: History) -> _Interpret:
             return Silent("field_unmapped")
         at_us = plan.moments[0](row.row)
         change = _Change(at_us, filled.fields, full=table.full and filled.complete)
-        return Accepted((_deal_changed(plan, row, deal, change),), "undated" if at_us is None else "", filled.dirt)
+        event = _deal_changed(plan, _subject(plan, row, deal), change)
+        dirt = (*filled.dirt, "again.row") if row.again else filled.dirt
+        return Accepted((event,), "undated" if at_us is None else "", dirt)
 
     return interpret
 
@@ -404,9 +431,10 @@ def _milestones(plan: _Plan, table: Milestones) -> _Interpret:
             (at_us, place) for place, moment in enumerate(plan.moments) if (at_us := moment(row.row)) is not None
         ]
         if _agree(reached, filled.fields.get("stage"), table):
-            events = tuple(_deal_changed(plan, row, deal, change) for change in _passed(table, filled, reached))
+            subject = _subject(plan, row, deal)
+            events = tuple(_deal_changed(plan, subject, change) for change in _passed(table, filled, reached))
             return Accepted(events, "", filled.dirt)
-        undated = _deal_changed(plan, row, deal, _Change(None, filled.fields, full=filled.complete))
+        undated = _deal_changed(plan, _subject(plan, row, deal), _Change(None, filled.fields, full=filled.complete))
         contradiction = ("contradiction.stage",) if reached else ()
         return Accepted((undated,), "undated", filled.dirt + contradiction)
 
@@ -433,13 +461,17 @@ def _passed(table: Milestones, filled: _Filled, reached: list[tuple[int, int]]) 
     yield _Change(last_us, filled.fields, full=full, created=created, place=last, places=len(reveals))
 
 
-def _deal_changed(plan: _Plan, row: Row, deal: str, change: _Change) -> DealChanged:
+def _subject(plan: _Plan, row: Row, deal: str) -> _Subject:
+    return _Subject(deal_key(plan.source, deal), row.n, _content_id(plan, row, row.again))
+
+
+def _deal_changed(plan: _Plan, subject: _Subject, change: _Change) -> DealChanged:
     return DealChanged(
-        id=event_id(_content_id(plan, row), change.place),
-        key=deal_key(plan.source, deal),
+        id=f"{subject.content}{change.place:x}",
+        key=subject.key,
         source=plan.source,
         at_us=change.at_us or 0,
-        seq=(plan.place, row.n * change.places + change.place),
+        seq=(plan.place, subject.n * change.places + change.place),
         fields=change.fields,
         full=change.full,
         created=change.created,
@@ -447,5 +479,7 @@ def _deal_changed(plan: _Plan, row: Row, deal: str, change: _Change) -> DealChan
     )
 
 
-def _content_id(plan: _Plan, row: Row) -> str:
-    return event_id(plan.source, plan.table, *sorted(f"{name}={value or ''}" for name, value in row.row.items()))
+def _content_id(plan: _Plan, row: Row, again: int = 0) -> str:
+    cells_of_row = [f"{name}={value or ''}" for name, value in row.row.items()]
+    cells_of_row.sort()  # by name: the order of columns means nothing
+    return event_id(plan.source, plan.table, again, *cells_of_row)
