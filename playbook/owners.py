@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from playbook.model import Owner
 
@@ -33,12 +33,3 @@ class Directory:
     def lead(self, owner: Owner) -> Owner | None:
         """Whom this owner reports to; None where the playbook names nobody."""
         return self._leads.get(owner.name)
-
-
-def references(owner: Owner) -> Iterator[tuple[str, str]]:
-    """Every way to mean this owner, as (what it is, the text under which it is compared)."""
-    yield "name", owner.name
-    for each in owner.ids:
-        yield "id", each
-    if owner.email:
-        yield "e-mail", owner.email.casefold()

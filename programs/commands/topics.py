@@ -60,6 +60,8 @@ def apply(
     for difference in applied.done:
         typer.echo(f"done: {difference.topic}: {_change(difference)}")
     _refuse(applied.left)
+    if not applied.done:
+        typer.echo("nothing to do")
 
 
 @app.command()
