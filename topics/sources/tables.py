@@ -105,10 +105,9 @@ class _Plan(NamedTuple):
 
 
 class _Filled(NamedTuple):
-    """The fields of a row by their names, and by the column that they came from; what was dirty on the way."""
+    """The fields of a row, what was dirty on the way, and whether the row had every mapped column."""
 
     fields: dict[str, Scalar]
-    by_column: dict[str, str]
     dirt: tuple[str, ...]
     complete: bool
 
@@ -311,17 +310,15 @@ def _deal_id(plan: _Plan, row: Row) -> str:
 def _filled(plan: _Plan, row: Row) -> _Filled:
     """Every mapped field of the row. A column that the row does not have is not covered."""
     fields: dict[str, Scalar] = dict(plan.constants)
-    by_column: dict[str, str] = {}
     dirt: list[str] = []
     complete = True
     for cell in plan.cells:
         source = row.joined if cell.joined else row.row
         if cell.joined or cell.name in source:
             fields[cell.to] = _value(cell, source.get(cell.name), row.joined, dirt)
-            by_column[cell.name] = cell.to
         else:
             complete = False
-    return _Filled(fields, by_column, tuple(dirt), complete)
+    return _Filled(fields, tuple(dirt), complete)
 
 
 def _value(cell: _Cell, raw: str | None, joined: Text, dirt: list[str]) -> Scalar:
@@ -352,7 +349,7 @@ def _history(plan: _Plan, table: History) -> _Interpret:
         if not deal:
             return Rejected(Reason.NO_DEAL_ID, plan.deal)
         filled = fill(plan, row)
-        if not filled.by_column:
+        if filled is None:
             return Silent("field_unmapped")
         at_us = plan.moments[0](row.row)
         change = _Change(at_us, filled.fields, full=table.full and filled.complete)
@@ -363,17 +360,17 @@ def _history(plan: _Plan, table: History) -> _Interpret:
     return interpret
 
 
-def _single_change(field: str, value: str, plan: _Plan) -> Callable[[_Plan, Row], _Filled]:
-    """Reads a row that says which field it changes, as if that field were a column."""
+def _single_change(field: str, value: str, plan: _Plan) -> Callable[[_Plan, Row], _Filled | None]:
+    """Reads a row that says which field it changes, as if that field were its only column. None: not mapped."""
     by_name = {cell.name: cell for cell in plan.cells}
 
-    def fill(plan: _Plan, row: Row) -> _Filled:
+    def fill(plan: _Plan, row: Row) -> _Filled | None:
         cell = by_name.get((row.row.get(field) or "").strip())
         if cell is None or value not in row.row:
-            return _Filled({}, {}, (), complete=False)
+            return None
         dirt: list[str] = []
         fields = plan.constants | {cell.to: _value(cell, row.row[value], row.joined, dirt)}
-        return _Filled(fields, {cell.name: cell.to}, tuple(dirt), complete=False)
+        return _Filled(fields, tuple(dirt), complete=False)
 
     return fill
 
@@ -421,6 +418,7 @@ def _milestones(plan: _Plan, table: Milestones) -> _Interpret:
     Where the dates and the row's stage contradict each other, or there are none, the row is undated: it says where
     the deal is, not since when.
     """
+    reveals = [{table.columns[name].to for name in milestone.reveals} for milestone in table.milestones]
 
     def interpret(row: Row) -> Outcome:
         deal = _deal_id(plan, row)
@@ -432,7 +430,7 @@ def _milestones(plan: _Plan, table: Milestones) -> _Interpret:
         ]
         if _agree(reached, filled.fields.get("stage"), table):
             subject = _subject(plan, row, deal)
-            events = tuple(_deal_changed(plan, subject, change) for change in _passed(table, filled, reached))
+            events = tuple(_deal_changed(plan, subject, change) for change in _passed(table, reveals, filled, reached))
             return Accepted(events, "", filled.dirt)
         undated = _deal_changed(plan, _subject(plan, row, deal), _Change(None, filled.fields, full=filled.complete))
         contradiction = ("contradiction.stage",) if reached else ()
@@ -446,12 +444,13 @@ def _agree(reached: list[tuple[int, int]], stage: Scalar, table: Milestones) -> 
     return bool(reached) and reached == sorted(reached) and stage in table.milestones[reached[-1][1]].stage
 
 
-def _passed(table: Milestones, filled: _Filled, reached: list[tuple[int, int]]) -> Iterable[_Change]:
+def _passed(
+    table: Milestones, reveals: list[set[str]], filled: _Filled, reached: list[tuple[int, int]]
+) -> Iterable[_Change]:
     """One change per date. The last is the full row; those before do not know what a later one revealed."""
-    reveals = [{filled.by_column.get(name) for name in milestone.reveals} for milestone in table.milestones]
     *earlier, (last_us, last) = reached
     for position, (at_us, place) in enumerate(earlier, start=1):
-        hidden = set[str | None]().union(*(reveals[later] for _, later in reached[position:]))
+        hidden = set[str]().union(*(reveals[later] for _, later in reached[position:]))
         known = {name: value for name, value in filled.fields.items() if name not in hidden}
         fields = known | {"stage": table.milestones[place].stage[0]}
         yield _Change(at_us, fields, created=table.milestones[place].creates, place=place, places=len(reveals))
