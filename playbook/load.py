@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from playbook import references, yamltree
 from playbook.model import Playbook
-from playbook.yamltree import Flaw, Path, Tree
+from playbook.refusals import refusals
+from playbook.yamltree import Flaw, Path
 
 
 class Problem(NamedTuple):
@@ -56,7 +55,7 @@ def load(text: str, file: str) -> Loaded:
         try:
             playbook = Playbook.model_validate(tree.values)
         except ValidationError as error:
-            found += [_flaw(tree, each) for each in _own(error.errors(include_url=False))]
+            found += [Flaw(tree.line_of(path), path, reason) for path, reason in refusals(error)]
     if found:
         raise PlaybookError(
             tuple(
@@ -76,35 +75,3 @@ def content_hash(playbook: Playbook) -> str:
 def dotted(path: Path) -> str:
     """`pipelines[0].stages[2].max_days`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def _own(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without "too short" of a list whose items were refused: pydantic counts only those that passed."""
-    return [
-        each
-        for each in errors
-        if each["type"] != "too_short"
-        or not any(other["loc"][: len(each["loc"])] == each["loc"] for other in errors if other is not each)
-    ]
-
-
-def _flaw(tree: Tree, error: ErrorDetails) -> Flaw:
-    path = tuple(step for step in error["loc"] if step != "[key]")
-    return Flaw(tree.line_of(path), path, _reason(error))
-
-
-def _reason(error: ErrorDetails) -> str:
-    """Pydantic's sentence, in the file's words where those are clearer."""
-    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float | date):
-        return f"must be text, and YAML reads this as {error['input']!r}: put it in quotes"
-    return _REASONS.get(error["type"]) or error["msg"][:1].lower() + error["msg"][1:]
-
-
-_REASONS = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a name that a playbook knows",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping of names to values",
-    "dict_type": "must be a mapping of names to values",
-    "string_type": "must be text",
-}

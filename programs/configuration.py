@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
+from playbook.refusals import refusals
 from playbook.sketch import Part, whole
 from programs.settings import Settings
 from topics.sources.source import SourceKind
@@ -128,18 +129,13 @@ def checked(gathered: Gathered) -> Settings:
     try:
         settings = Settings.model_validate(gathered.values)
     except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            reason = _REASONS.get(each["type"]) or each["msg"].removeprefix("Value error, ")
-            problems.append(gathered.problem(each["loc"], reason))
+        problems += [gathered.problem(path, reason) for path, reason in refusals(error)]
     # Over the plain values, so that one wrong setting does not hide another (as `playbook.references` does).
     part = whole(gathered.values)
     problems += [gathered.problem(key, reason) for check in CHECKS for key, reason in check(part)]
     if problems:
         raise SettingsError(tuple(problems))
     return settings
-
-
-_REASONS = {"missing": "is missing", "extra_forbidden": "is not a setting"}
 
 
 def _settings_file(environ: Mapping[str, str], folder: Path) -> Path | None:

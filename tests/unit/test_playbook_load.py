@@ -47,7 +47,7 @@ responses:
 # (what is wrong, what to replace in GOOD, by what, the line that is named, the path, a part of the reason)
 BROKEN = [
     ("a name that is missing", "name: Good\n", "", 1, "name", "is missing"),
-    ("a name that no playbook knows", "timezone: Europe", "time_zone: Europe", 2, "time_zone", "not a name that a playbook knows"),
+    ("a name that no playbook knows", "timezone: Europe", "time_zone: Europe", 2, "time_zone", "not a name that is known here"),
     ("no such zone", "Europe/Paris", "Europe/Pariss", 2, "timezone", "no time zone is named 'Europe/Pariss'"),
     ("a zone that is a path", "Europe/Paris", "../../etc/passwd", 2, "timezone", "no time zone"),
     ("a zone that is a folder", "Europe/Paris", "America", 2, "timezone", "no time zone"),
@@ -57,7 +57,7 @@ BROKEN = [
     ("limits of a decade and more", "max_days: 14", "max_days: 3651", 8, "pipelines[0].stages[1].max_days", "less than or equal to 3650"),
     ("limits in words", "max_days: 14", "max_days: two weeks", 8, "pipelines[0].stages[1].max_days", "valid number"),
     ("a number for a name", "[start, begin]", "[start, 42]", 7, "pipelines[0].stages[0].values[1]", "put it in quotes"),
-    ("a No that YAML takes for false", "name: Start", "name: No", 7, "pipelines[0].stages[0].name", "reads this as False"),
+    ("a No that YAML takes for false", "name: Start", "name: No", 7, "pipelines[0].stages[0].name", "not true or false: put it in quotes"),
     ("one text for a list", "[start, begin]", "start", 7, "pipelines[0].stages[0].values", "must be a list"),
     ("a list for a mapping", "sql: {fields: [budget]}", "sql: [budget]", 14, "sql", "must be a mapping"),
     ("an outcome of one's own", "outcome: won", "outcome: gained", 9, "pipelines[0].stages[2].outcome", "'open', 'won' or 'lost'"),
