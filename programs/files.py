@@ -24,8 +24,9 @@ from typing import NamedTuple, TextIO, TypeAlias
 
 from topics.outcomes import RawRecord
 from topics.sources.cells import Reason
+from topics.sources.columns import MAX_CELL, cleaned
 from topics.sources.mapping import Column, History, Lookup, Mapping, RowTable
-from topics.sources.tables import MAX_CELL, Row, cleaned, encode, first_moment
+from topics.sources.tables import Row, encode, first_moment
 
 Cells: TypeAlias = dict[str, str]
 Join: TypeAlias = Callable[[Cells], dict[str, str | None]]

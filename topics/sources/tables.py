@@ -21,41 +21,23 @@ unmatched, each with the column's name; `contradiction.stage`; `again.row`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Annotated, NamedTuple, TypeAlias, TypeVar, get_args
+from typing import Annotated, NamedTuple, TypeAlias, get_args
 
 import msgspec
 
 from topics.events import ActivityChanged, DealChanged, Direction, Scalar, deal_key, event_id
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
-from topics.sources import cells
 from topics.sources.cells import Reason, UnreadableError
-from topics.sources.mapping import (
-    Activity,
-    Column,
-    History,
-    Milestones,
-    RowTable,
-    ValueType,
-    When,
-    load,
-)
+from topics.sources.columns import Cell, Moment, Text, cell_of, moment_of
+from topics.sources.mapping import Activity, History, Milestones, RowTable, load
 from topics.sources.mapping import Mapping as TableMapping
 from topics.sources.source import Source
-
-T = TypeVar("T")
-Text: TypeAlias = Mapping[str, str | None]
-Moment: TypeAlias = Callable[[Text], int | None]
 
 #: What a reader of files may find wrong with a row before there is a row.
 FLAWS = frozenset({Reason.RAGGED_ROW, Reason.BAD_QUOTING, Reason.NOT_TEXT, Reason.TOO_LONG})
 
-MAX_CELL = 65_536  # characters; the longest text property of the CRMs that export tables (HubSpot)
 MAX_ROW_BYTES = 512 * 1024  # so that the row's events fit `deal.events` (1 MB)
-MAX_DEAL_ID = 255
-
-_REMEMBERED_CELLS = 4096  # per column
-_REMEMBERED_LENGTH = 60  # characters
+MAX_ID = 255  # characters; Salesforce has 18, HubSpot 12
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,23 +56,6 @@ _decode = msgspec.json.Decoder(Row).decode
 encode = msgspec.json.Encoder().encode
 
 
-class _Meaning(NamedTuple):
-    """What a cell says, None for a null, and what had to be put right for it."""
-
-    value: Scalar
-    dirt: tuple[str, ...] = ()
-
-
-class _Cell(NamedTuple):
-    """A column, compiled."""
-
-    name: str
-    to: str
-    read: Callable[[str], _Meaning]
-    joined: bool
-    match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
-
-
 class _Plan(NamedTuple):
     """What all rows of one table have in common, compiled."""
 
@@ -99,7 +64,7 @@ class _Plan(NamedTuple):
     place: int
     deal: str
     nulls: frozenset[str]
-    cells: tuple[_Cell, ...]
+    cells: tuple[Cell, ...]
     constants: dict[str, Scalar]
     moments: tuple[Moment, ...]
 
@@ -150,8 +115,7 @@ def parser(source: Source) -> Parser:
 
 def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Text], int]:
     """The time of a row's first event in microseconds, 0 where it says none: the order in which tables are merged."""
-    nulls = frozenset(mapping.nulls)
-    moments = tuple(_moment(mapping, when, nulls) for when in table.event_times())
+    moments = tuple(moment_of(mapping, when) for when in table.event_times())
 
     def first(row: Text) -> int:
         try:
@@ -160,17 +124,6 @@ def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Text], int
             return 0
 
     return first
-
-
-def cleaned(mapping: TableMapping, column: Column) -> Callable[[str], str | None]:
-    """A cell's text after trimming, translation and repair, None for a null: what lookups are asked with."""
-    nulls = frozenset((*mapping.nulls, *column.nulls))
-
-    def clean(cell: str) -> str | None:
-        text = cell.strip()
-        return None if text in nulls else _right(column, text)
-
-    return clean
 
 
 def _outcome(value: bytes | None, interpreters: Mapping[str, _Interpret]) -> Outcome:
@@ -190,7 +143,7 @@ def _outcome(value: bytes | None, interpreters: Mapping[str, _Interpret]) -> Out
 def _interpreted(row: Row, interpreters: Mapping[str, _Interpret]) -> Outcome:
     interpret = interpreters.get(row.table)
     if interpret is None:
-        return Rejected(Reason.UNKNOWN_TABLE, row.table[:MAX_DEAL_ID])
+        return Rejected(Reason.UNKNOWN_TABLE, row.table[:MAX_ID])
     if row.flaw:
         return Rejected(row.flaw if row.flaw in FLAWS else Reason.WRONG_TYPE, row.detail)
     try:
@@ -200,110 +153,23 @@ def _interpreted(row: Row, interpreters: Mapping[str, _Interpret]) -> Outcome:
 
 
 def _plan(source: str, mapping: TableMapping, name: str, table: RowTable) -> _Plan:
-    nulls = frozenset(mapping.nulls)
     return _Plan(
         source=source,
         table=name,
         place=list(mapping.tables).index(name),
         deal=table.deal,
-        nulls=nulls,
-        cells=tuple(_cell(mapping, column_name, column) for column_name, column in table.columns.items()),
+        nulls=frozenset(("", *mapping.nulls)),
+        cells=tuple(cell_of(mapping, column_name, column) for column_name, column in table.columns.items()),
         constants=dict(table.constants),
-        moments=tuple(_moment(mapping, when, nulls) for when in table.event_times()),
+        moments=tuple(moment_of(mapping, when) for when in table.event_times()),
     )
 
 
-def _cell(mapping: TableMapping, name: str, column: Column) -> _Cell:
-    lookup = mapping.lookups().get(column.join or "")
-    return _Cell(
-        name=name,
-        to=column.to,
-        read=_remembering(_reading(mapping, name, column)),
-        joined=mapping.is_joined(name),
-        match=f"{column.join}.{lookup.key}" if lookup else "",
-    )
-
-
-def _remembering(read: Callable[[str], _Meaning]) -> Callable[[str], _Meaning]:
-    """Owners, stages, products, days: most short cells of a table were read before."""
-    remembered = lru_cache(_REMEMBERED_CELLS)(read)
-    return lambda raw: remembered(raw) if len(raw) <= _REMEMBERED_LENGTH else read(raw)
-
-
-def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], _Meaning]:
-    """Cells of one column. Raises UnreadableError, with the column's name."""
-    nulls = frozenset(("", *mapping.nulls, *column.nulls))
-    value_of = _value_reader(mapping, column)
-
-    def read(raw: str) -> _Meaning:
-        if len(raw) > MAX_CELL:
-            raise UnreadableError(Reason.TOO_LONG, f"{name}: {len(raw)} characters; the limit is {MAX_CELL}")
-        text = raw.strip()
-        trimmed = (f"trimmed.{name}",) if text != raw else ()
-        if text in nulls:
-            return _Meaning(None, (*trimmed, f"empty.{name}") if column.required else trimmed)
-        right = _right(column, text)
-        dirt = (*trimmed, *_flaws(name, column, text, right))
-        return _Meaning(_named(name, value_of, right), dirt)
-
-    return read
-
-
-def _right(column: Column, text: str) -> str:
-    repaired = column.repairs.get(text, text)
-    return column.values.get(repaired, repaired)
-
-
-def _flaws(name: str, column: Column, text: str, right: str) -> Iterable[str]:
-    if text in column.repairs:
-        yield f"repaired.{name}"
-    if column.expect and right not in column.expect:
-        yield f"unexpected.{name}"
-
-
-def _value_reader(mapping: TableMapping, column: Column) -> cells.Read:
-    where = cells.zone(mapping.timezone)
-    match column.type:
-        case ValueType.TEXT:
-            return cells.text
-        case ValueType.NUMBER:
-            return cells.number(mapping.decimal, mapping.thousands)
-        case ValueType.BOOL:
-            return cells.boolean(column.true_when, column.false_when)
-        case ValueType.DAY if column.to == "created_at":  # the one day that the product reads as an instant
-            return cells.midnight(column.format, where)
-        case ValueType.DAY:
-            return cells.day(column.format, where)
-        case ValueType.INSTANT:
-            return cells.instant(column.format, where)
-
-
-def _moment(mapping: TableMapping, when: When, nulls: frozenset[str]) -> Moment:
-    make = cells.midnight if when.type is ValueType.DAY else cells.instant
-    read = make(when.format, cells.zone(mapping.timezone))
-
-    def moment(row: Text) -> int | None:
-        text = (row.get(when.column) or "").strip()
-        if not text or text in nulls:
-            return None
-        return _named(when.column, read, text)
-
-    return moment
-
-
-def _named(column: str, read: Callable[[str], T], text: str) -> T:
-    """What the text says. Raises UnreadableError with the column's name before its detail."""
-    try:
-        return read(text)
-    except UnreadableError as error:
-        raise UnreadableError(error.reason, f"{column}: {error}") from error
-
-
-def _deal_id(plan: _Plan, row: Row) -> str:
-    """The deal's id, empty where there is none."""
-    text = (row.row.get(plan.deal) or "").strip()
-    if len(text) > MAX_DEAL_ID:
-        raise UnreadableError(Reason.TOO_LONG, f"{plan.deal}: an id of {len(text)} characters")
+def _id(plan: _Plan, row: Row, column: str) -> str:
+    """The id that stands in a column, empty where there is none."""
+    text = (row.row.get(column) or "").strip()
+    if len(text) > MAX_ID:
+        raise UnreadableError(Reason.TOO_LONG, f"{column}: an id of {len(text)} characters")
     return "" if text in plan.nulls else text
 
 
@@ -321,7 +187,7 @@ def _filled(plan: _Plan, row: Row) -> _Filled:
     return _Filled(fields, tuple(dirt), complete)
 
 
-def _value(cell: _Cell, raw: str | None, joined: Text, dirt: list[str]) -> Scalar:
+def _value(cell: Cell, raw: str | None, joined: Text, dirt: list[str]) -> Scalar:
     """The cell's value, None for a null; adds to `dirt` what had to be put right or is missing."""
     value, found = cell.read(raw or "")
     if found:
@@ -345,7 +211,7 @@ def _history(plan: _Plan, table: History) -> _Interpret:
     fill = _filled if table.changes is None else _single_change(table.changes.field, table.changes.value, plan)
 
     def interpret(row: Row) -> Outcome:
-        deal = _deal_id(plan, row)
+        deal = _id(plan, row, plan.deal)
         if not deal:
             return Rejected(Reason.NO_DEAL_ID, plan.deal)
         filled = fill(plan, row)
@@ -377,7 +243,7 @@ def _single_change(field: str, value: str, plan: _Plan) -> Callable[[_Plan, Row]
 
 def _activity(plan: _Plan, table: Activity) -> _Interpret:
     def interpret(row: Row) -> Outcome:
-        deal = _deal_id(plan, row)
+        deal = _id(plan, row, plan.deal)
         if not deal:
             return Silent("no_deal")
         at_us = plan.moments[0](row.row)
@@ -400,7 +266,7 @@ def _activity_changed(
     plan: _Plan, row: Row, id_column: str | None, at_us: int, fields: dict[str, Scalar]
 ) -> ActivityChanged:
     content = _content_id(plan, row)
-    activity = ((row.row.get(id_column) or "").strip() if id_column else "") or content
+    activity = (_id(plan, row, id_column) if id_column else "") or content
     return ActivityChanged(
         id=content,
         key=deal_key(plan.source, activity),
@@ -421,7 +287,7 @@ def _milestones(plan: _Plan, table: Milestones) -> _Interpret:
     reveals = [{table.columns[name].to for name in milestone.reveals} for milestone in table.milestones]
 
     def interpret(row: Row) -> Outcome:
-        deal = _deal_id(plan, row)
+        deal = _id(plan, row, plan.deal)
         if not deal:
             return Rejected(Reason.NO_DEAL_ID, plan.deal)
         filled = _filled(plan, row)
