@@ -44,7 +44,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int = 1
     key: bytes | None = None
     value: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     size: int | None = None
     sha256: str | None = None
 
@@ -78,14 +78,14 @@ def rejection_of(source: str, position: Position, record: RawRecord, outcome: Re
 class _Kept(TypedDict, total=False):
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     size: int
     sha256: str
 
 
 def _kept(record: RawRecord) -> _Kept:
     key, value, headers = record.key, record.value or b"", record.headers
-    header_bytes = sum(len(name.encode()) + len(content) for name, content in headers)
+    header_bytes = sum(len(name.encode()) + len(content or b"") for name, content in headers)
     if len(key or b"") + len(value) + header_bytes <= KEPT_WHOLE_BYTES:
         return {"key": key, "value": record.value, "headers": headers}
     return {

@@ -121,6 +121,11 @@ def test_structured_mode_wins_over_stray_headers() -> None:
     assert isinstance(outcome, Accepted)
 
 
+def test_a_header_without_a_value_is_no_header_of_the_event() -> None:
+    (outcome,) = parse(SOURCE, RawRecord(None, msgspec.json.encode(EVENT), (("content-type", None), ("trace", None))))
+    assert isinstance(outcome, Accepted)
+
+
 def test_a_tombstone_is_silent() -> None:
     assert read(None, headers=()) == [Silent("tombstone")]
 

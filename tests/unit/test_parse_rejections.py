@@ -70,6 +70,11 @@ def test_exactly_eight_megabytes_are_kept_whole_and_fit_into_the_topic() -> None
     assert len(encode(kept)) < RAW_MAX_BYTES
 
 
+def test_a_header_without_a_value_survives_the_wire() -> None:
+    kept = rejection_of("s/t", AT, RawRecord(None, None, (("trace", None),)), BAD)
+    assert decode_rejection(encode(kept)).headers == (("trace", None),)
+
+
 def test_rows_rejected_alike_share_the_bytes() -> None:
     outcomes: list[Outcome] = [BAD, GOOD, BAD, Silent("tombstone"), Rejected("wrong_type", "Amount")]
     kept = rejections_of("s/t", AT, RawRecord(None, b"v"), outcomes)

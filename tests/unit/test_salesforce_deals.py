@@ -344,14 +344,14 @@ def test_a_patch_of_a_long_text_is_no_value() -> None:
     )
     (outcome,) = read(value)
     assert isinstance(outcome, Accepted)
-    assert outcome.dirt == ("diffed.Notes__c",)
+    assert outcome.dirt == ("diffed.long_text",)
     assert changed(value).fields == {"stage": "Qualification"}
 
 
 def test_a_geolocation_is_left_out_and_counted() -> None:
     (outcome,) = read(flat(header(), StageName="Q", Site__c={"Latitude": 1.0, "Longitude": 2.0}))
     assert isinstance(outcome, Accepted)
-    assert outcome.dirt == ("not_scalar.Site__c",)
+    assert outcome.dirt == ("not_scalar.custom",)
 
 
 # --- what is rejected --------------------------------------------------------------------------------------------

@@ -76,7 +76,9 @@ def _parse(names: Names, record: RawRecord) -> list[Outcome]:
 
 
 def _is_binary(record: RawRecord) -> bool:
-    headers = {name.lower(): value for name, value in record.headers}
+    if not record.headers:
+        return False
+    headers = {name.lower(): value or b"" for name, value in record.headers}  # Kafka allows a header without a value
     structured = headers.get(_CONTENT_TYPE, b"").strip().lower().startswith(_STRUCTURED)
     return not structured and any(name.startswith("ce_") for name in headers)
 

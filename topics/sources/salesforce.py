@@ -228,8 +228,8 @@ class DealFields(NamedTuple):
                 fields[known[0]] = known[1](api, value)
             elif not api.endswith(_CUSTOM):
                 continue
-            elif isinstance(value, dict | list):  # a geolocation: no criterion can read it
-                dirt = (*dirt, f"not_scalar.{api}")
+            elif isinstance(value, dict | list):  # a geolocation: no criterion can read it; names stay out of labels
+                dirt = (*dirt, "not_scalar.custom")
             else:
                 fields[_custom_name(api, self.taken)] = scalar(api, value)
         fields.pop("", None)

@@ -159,7 +159,7 @@ def _updated(named: Named, header: Header, body: Body) -> dict[str, Any]:
 def _without_patches(change: Change, named: Named) -> Change:
     diffed = {name for name, _ in named(change.header.entity_name, change.header.diff_fields or ())}
     values = {name: value for name, value in change.values.items() if name not in diffed}
-    dirt = tuple(f"diffed.{name}" for name in change.values if name in diffed)
+    dirt = ("diffed.long_text",) * (len(change.values) - len(values))
     return change._replace(values=values, dirt=dirt)
 
 
