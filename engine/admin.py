@@ -1,18 +1,20 @@
-"""Topics: what the broker has against what is wanted, and how to get there; and the command line's own reads and
-writes. With kafka-python, which needs no event loop.
+"""Topics: what the broker has against what is wanted, and how to get there; and the command line's reads and writes.
+
+With kafka-python, which needs no event loop.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.future import Future
 
 from engine.records import Output, Record
 from engine.settings import MAX_MESSAGE_BYTES, Broker
@@ -22,6 +24,7 @@ CONNECT_MS = 5_000
 POLL_MS = 1_000
 
 T = TypeVar("T")
+Options = Mapping[str, object]
 
 
 class BrokerAway(Exception):  # noqa: N818  # a state of the world rather than a fault
@@ -157,7 +160,7 @@ def read_all(broker: Broker, topic: str) -> Iterator[Record]:
 
     Raises `BrokerAway`, and `LookupError` for a topic that does not exist.
     """
-    with _client(broker, KafkaConsumer, **_READING) as consumer:
+    with _client(broker, KafkaConsumer, _READING) as consumer:
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:
             msg = f"topic {topic} does not exist"
@@ -169,9 +172,9 @@ def read_all(broker: Broker, topic: str) -> Iterator[Record]:
 def produce(broker: Broker, outputs: Iterable[Output]) -> int:
     """Write records, acknowledged by all replicas on return; how many. Raises `BrokerAway`, `LookupError`."""
     written = 0
-    with _client(broker, KafkaProducer, **_WRITING) as producer:
+    with _client(broker, KafkaProducer, _WRITING) as producer:
         counts: dict[str, int] = {}
-        sent: list[Any] = []
+        sent: list[Future] = []
         for keyless, output in enumerate(outputs):
             if output.topic not in counts:
                 counts[output.topic] = _partition_count(producer, output.topic)
@@ -195,7 +198,7 @@ _WRITING = {"acks": "all", "linger_ms": 5, "max_request_size": MAX_MESSAGE_BYTES
 
 
 @contextmanager
-def _client(broker: Broker, kind: Callable[..., T], connect_ms: int = CONNECT_MS, **options: Any) -> Iterator[T]:
+def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms: int = CONNECT_MS) -> Iterator[T]:
     """A client of kafka-python, closed at the end; its ways of saying "nobody there" become `BrokerAway`."""
     try:
         client = kind(**broker.client_options(), bootstrap_timeout_ms=connect_ms, **options)
@@ -211,16 +214,16 @@ def _client(broker: Broker, kind: Callable[..., T], connect_ms: int = CONNECT_MS
         client.close()  # type: ignore[attr-defined]  # each client has it; kafka-python publishes no types
 
 
-def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> Any:
-    return _client(broker, KafkaAdminClient, connect_ms)
+def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> AbstractContextManager[KafkaAdminClient]:
+    return _client(broker, KafkaAdminClient, {}, connect_ms)
 
 
-def _describe(admin: Any) -> dict[str, TopicState]:
+def _describe(admin: KafkaAdminClient) -> dict[str, TopicState]:
     names = [one["name"] for one in admin.describe_topics() if not one["is_internal"]]
     return _described(admin, names)
 
 
-def _described(admin: Any, names: Iterable[str]) -> dict[str, TopicState]:
+def _described(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, TopicState]:
     topics = {
         one["name"]: len(one["partitions"]) for one in admin.describe_topics(list(names)) if one["error_code"] == 0
     }
@@ -234,7 +237,7 @@ def _described(admin: Any, names: Iterable[str]) -> dict[str, TopicState]:
     }
 
 
-def _create(admin: Any, specs: Sequence[TopicSpec], replication: int) -> None:
+def _create(admin: KafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:
     wanted = [NewTopic(spec.name, spec.partitions, replication, topic_configs=dict(spec.config)) for spec in specs]
     if not wanted:
         return
@@ -244,7 +247,7 @@ def _create(admin: Any, specs: Sequence[TopicSpec], replication: int) -> None:
         return  # somebody else was quicker
 
 
-def _alter(admin: Any, differences: Sequence[Difference]) -> None:
+def _alter(admin: KafkaAdminClient, differences: Sequence[Difference]) -> None:
     by_topic: dict[str, dict[str, str]] = {}
     for one in differences:
         by_topic.setdefault(one.topic, {})[one.setting] = one.wanted
@@ -253,13 +256,13 @@ def _alter(admin: Any, differences: Sequence[Difference]) -> None:
         admin.alter_configs(resources)
 
 
-def _grow(admin: Any, differences: Sequence[Difference]) -> None:
+def _grow(admin: KafkaAdminClient, differences: Sequence[Difference]) -> None:
     wanted = {one.topic: NewPartitions(int(one.wanted)) for one in differences}
     if wanted:
         admin.create_partitions(wanted)
 
 
-def _read_partition(consumer: Any, place: Any) -> Iterator[Record]:
+def _read_partition(consumer: KafkaConsumer, place: TopicPartition) -> Iterator[Record]:
     consumer.assign([place])
     consumer.seek_to_beginning(place)
     end = consumer.end_offsets([place])[place]
@@ -271,7 +274,7 @@ def _read_partition(consumer: Any, place: Any) -> Iterator[Record]:
                 )
 
 
-def _partition_count(producer: Any, topic: str) -> int:
+def _partition_count(producer: KafkaProducer, topic: str) -> int:
     try:
         partitions = producer.partitions_for(topic)
     except KafkaError:
@@ -282,7 +285,7 @@ def _partition_count(producer: Any, topic: str) -> int:
     return len(partitions)
 
 
-def _send(producer: Any, topic: str, partition: int, output: Output) -> Any:
+def _send(producer: KafkaProducer, topic: str, partition: int, output: Output) -> Future:
     return producer.send(
         topic,
         key=output.key,

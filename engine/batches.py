@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import faust
 import structlog
@@ -22,8 +21,10 @@ from prometheus_client import CollectorRegistry
 
 from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
 from engine.metrics import EngineMetrics
+from engine.records import Batch
 from engine.settings import Broker, EngineSettings, Security
 from engine.transport import BatchConsumer, BatchSchema, BatchTransport
+from engine.web import ReadyCheck, Web
 from engine.writer import BatchWriter
 
 __all__ = ["Broker", "EngineSettings", "MakeProcessor", "Processor", "Security", "attach", "build_app", "run"]
@@ -33,11 +34,12 @@ log = structlog.get_logger(__name__)
 BROKER_PAUSE_S = 2.0
 """Pause between attempts to reach a broker that is not there."""
 
+WATCH_S = 5.0
+
 STOP_S = 9.0
 """A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
 
 Background = Callable[[], Awaitable[None]]
-ReadyCheck = Callable[[], str | None]
 
 
 class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
@@ -52,7 +54,6 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self.engine_metrics = EngineMetrics(registry, settings.name)
         self.registry = registry
         self.attachments: list[Attachment] = []
-        self.background: list[Background] = []
         self.ready_checks: dict[str, ReadyCheck] = {
             "broker": lambda: None if self.broker_reached else "the broker cannot be reached",
             "partitions": self._why_not_loaded,
@@ -63,6 +64,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self._failed = asyncio.Event()
         self.lanes: Lanes | None = None
         self.writer: BatchWriter | None = None
+        self.website = Web(settings.web_host, settings.web_port, registry, self.ready_checks, settings.name)
+        self.background: list[Background] = [self.website.run, self._watch_broker]
 
     def fail(self, error: BaseException) -> None:
         """End the program in good order: what is done is committed, the group is left, and `run` returns 1."""
@@ -78,7 +81,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             for wait in waits:
                 wait.cancel()
 
-    def deliver(self, batch: Any) -> None:
+    def deliver(self, batch: Batch) -> None:
         """Hand a batch to its lane."""
         if self.lanes is not None:
             self.lanes.deliver(batch)
@@ -104,10 +107,10 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
     def _create_directories(self) -> None:
         """Faust's folders are for its tables, of which there are none."""
 
-    def _new_transport(self) -> Any:
+    def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
 
-    def _new_producer_transport(self) -> Any:
+    def _new_producer_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_producer, self)
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -141,6 +144,13 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
                 await consumer.commit()
         self.lanes.forget()
         consumer.forget(places)
+
+    async def _watch_broker(self) -> None:
+        """Look every few seconds whether the broker still answers, for the ready check."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self.writer is not None:
+                self.broker_reached = await self.writer.reaches_broker(WATCH_S)
 
     def _why_not_loaded(self) -> str | None:
         if not self.assigned_once or self.lanes is None:
@@ -178,7 +188,7 @@ def attach(app: BatchApp, topics: Sequence[str], make: MakeProcessor, *, state_t
     app.attachments.append(attachment)
     channel = app.topic(*topics, schema=BatchSchema(), key_type=None, value_type=None)
 
-    async def batches(stream: Any) -> None:
+    async def batches(stream: faust.StreamT) -> None:
         async for event in stream.noack().events():
             app.deliver(event.value)
 
@@ -238,8 +248,8 @@ def _exit_code(app: BatchApp, starting: asyncio.Task[None]) -> int:
 async def _beside(app: BatchApp, start: Background) -> None:
     try:
         await start()
-    except Exception as error:  # noqa: BLE001  # whatever it is, it ends the program
-        log.error("a service of the program failed", error=repr(error), exc_info=error)
+    except Exception as error:  # whatever it is, it ends the program
+        log.exception("a service of the program failed")
         app.fail(error)
 
 

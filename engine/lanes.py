@@ -10,7 +10,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from faust.types import TP
@@ -45,8 +45,12 @@ class Attachment:
     state_topic: str | None
 
 
-class Acknowledge(Protocol):
-    """The consumer's side of a lane."""
+class Deliverer(Protocol):
+    """What brings the batches, as the lanes see it."""
+
+    def hold(self, places: Collection[TP]) -> None:
+        """Do not fetch these partitions."""
+        ...
 
     def mark_done(self, place: TP, next_offset: int) -> None:
         """Everything below is processed and written."""
@@ -64,7 +68,7 @@ class Commit:
     and never loses it. A transaction, fenced per partition, would replace this class and nothing else.
     """
 
-    def __init__(self, writer: BatchWriter, consumer: Acknowledge) -> None:
+    def __init__(self, writer: BatchWriter, consumer: Deliverer) -> None:
         self._writer = writer
         self._consumer = consumer
 
@@ -144,7 +148,7 @@ class Lanes:
         settings: EngineSettings,
         metrics: EngineMetrics,
         writer: BatchWriter,
-        consumer: Any,
+        consumer: Deliverer,
         fail: Callable[[BaseException], None],
     ) -> None:
         self.consumer = consumer

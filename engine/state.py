@@ -64,7 +64,7 @@ class NoStore:
         """Nothing is ever stored."""
         return None
 
-    def put(self, key: bytes, value: bytes | None) -> None:
+    def put(self, key: bytes, value: bytes | None) -> None:  # noqa: ARG002  # the protocol names them
         """Raises `TypeError`: a program that remembers must name its state topic."""
         msg = "this program has no state topic, so nothing can be stored"
         raise TypeError(msg)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from engine.records import Record
 from engine.settings import MAX_MESSAGE_BYTES, Broker
 
 FETCH_BYTES = 64 * 1024 * 1024
 POLL_MS = 1_000
+
+
+Chunk = tuple[list[Record], int]
 
 
 class Span(NamedTuple):
@@ -26,14 +30,17 @@ class Span(NamedTuple):
     end: int
 
 
-def to_record(topic: str, partition: int, raw: Any) -> Record:
+def to_record(topic: str, partition: int, raw: ConsumerRecord) -> Record:
     """A record as aiokafka gives it, as ours."""
     return Record(topic, partition, raw.offset, raw.timestamp * 1000, raw.key, raw.value, raw.headers)
 
 
 @asynccontextmanager
-async def reader(broker: Broker) -> AsyncIterator[Any]:
-    """A consumer of no group that sees committed records only; closed at the end."""
+async def reader(broker: Broker, fetch_bytes: int = MAX_MESSAGE_BYTES) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group that sees committed records only; closed at the end.
+
+    `fetch_bytes` is what it asks of a partition at a time; a larger record comes whole.
+    """
     consumer = AIOKafkaConsumer(
         **broker.client_options(),
         group_id=None,
@@ -41,7 +48,7 @@ async def reader(broker: Broker) -> AsyncIterator[Any]:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         fetch_max_bytes=FETCH_BYTES,
-        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+        max_partition_fetch_bytes=fetch_bytes,
     )
     try:
         await consumer.start()
@@ -50,7 +57,7 @@ async def reader(broker: Broker) -> AsyncIterator[Any]:
         await consumer.stop()
 
 
-async def span_of(consumer: Any, topic: str, partition: int) -> Span:
+async def span_of(consumer: AIOKafkaConsumer, topic: str, partition: int) -> Span:
     """What the partition holds now."""
     place = TopicPartition(topic, partition)
     first = await consumer.beginning_offsets([place])
@@ -58,7 +65,7 @@ async def span_of(consumer: Any, topic: str, partition: int) -> Span:
     return Span(first[place], end[place])
 
 
-async def read_span(consumer: Any, topic: str, partition: int, span: Span) -> AsyncIterator[tuple[list[Record], int]]:
+async def read_span(consumer: AIOKafkaConsumer, topic: str, partition: int, span: Span) -> AsyncIterator[Chunk]:
     """The records of the span, in chunks, each with the offset at which reading goes on.
 
     The last chunk ends at the span's end or after it, and may be without records.

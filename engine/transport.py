@@ -16,11 +16,14 @@ since they were fetched, and every new generation starts at the committed offset
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import aiokafka
+import faust
 import structlog
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -31,10 +34,10 @@ from aiokafka.errors import (
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from faust.serializers.schemas import Schema
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, EventT, Message
 
 from engine.metrics import EngineMetrics
 from engine.records import Batch
@@ -42,6 +45,9 @@ from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
 from engine.tail import FETCH_BYTES, to_record
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Drained = Mapping[TP, list[ConsumerRecord]]
 
 FETCH_WAIT_MS = 500
 """How long the broker holds a fetch that finds nothing; it answers at once when something arrives."""
@@ -67,7 +73,7 @@ class Fetched(NamedTuple):
     """
 
     generation: int
-    records: dict[TP, list[Any]]
+    records: dict[TP, list[ConsumerRecord]]
     positions: dict[TP, int]
     ends: dict[TP, int]
 
@@ -75,10 +81,10 @@ class Fetched(NamedTuple):
 class BatchSchema(Schema):  # type: ignore[misc]  # Faust publishes no types
     """Hands the batch through as it is: bytes are decoded by the programs, where an error is a value."""
 
-    def compile(self, app: Any, **_: Any) -> Any:
+    def compile(self, app: faust.App, **_: object) -> Callable[..., Awaitable[EventT]]:
         """The decoder that Faust calls for each message."""
 
-        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001  # Faust's signature
+        async def decode(message: Message, *, propagate: bool = False) -> EventT:  # noqa: ARG001  # Faust's signature
             return app.create_event(None, message.value, None, message)
 
         return decode
@@ -87,12 +93,12 @@ class BatchSchema(Schema):  # type: ignore[misc]  # Faust publishes no types
 class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust publishes no types
     """The thread in which aiokafka lives: heartbeats go on whatever the program does."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.wakes = 0
         self._woken = asyncio.Event()
 
-    def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ARG002  # Faust's signature
+    def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002  # Faust's signature
         settings: EngineSettings = self.app.engine_settings
         # range gives partition p of every topic to one worker where the counts agree, which shared state needs
         self._assignor = RangePartitionAssignor
@@ -117,8 +123,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
 
     async def fetch(self, places: frozenset[TP], timeout_s: float, limit: int) -> Fetched:
         """What waits in these partitions, at most `limit` records each; comes back empty-handed when woken."""
-        fetched: Fetched = await self._on_thread(self._fetch(places, timeout_s, limit, self.wakes))
-        return fetched
+        return await self._on_thread(self._fetch(places, timeout_s, limit, self.wakes))
 
     def wake(self) -> None:
         """End a waiting fetch, so that the next one can ask for more partitions. Called from the program's loop."""
@@ -128,19 +133,17 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
 
     async def seek_to_start(self, places: Iterable[TP]) -> Mapping[TP, int | None]:
         """Put each partition where its group left it, or at its beginning; returns the committed offsets."""
-        committed: Mapping[TP, int | None] = await self._on_thread(self._seek_to_start(tuple(places)))
-        return committed
+        return await self._on_thread(self._seek_to_start(tuple(places)))
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; False when the partitions are not ours any more or the broker could not do it now."""
-        committed: bool = await self._on_thread(self._commit_offsets(offsets))
-        return committed
+        return await self._on_thread(self._commit_offsets(offsets))
 
     def _stopped_set(self) -> None:
         if not self.thread_loop.is_closed():  # after a crash the thread has ended by itself
             super()._stopped_set()
 
-    async def _on_thread(self, coroutine: Any) -> Any:
+    async def _on_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
     async def _seek_to_start(self, places: tuple[TP, ...]) -> Mapping[TP, int | None]:
@@ -170,7 +173,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
                 return fetched
             await self._wait_for_data(fetcher, remaining)
 
-    async def _take(self, fetcher: Any, places: frozenset[TP], limit: int) -> Fetched:
+    async def _take(self, fetcher: Fetcher, places: frozenset[TP], limit: int) -> Fetched:
         """Everything that has arrived. Runs without giving way, so that records and generation belong together."""
         fetched = Fetched(self.app.consumer_generation_id, {}, {}, {})
         subscriptions = fetcher._subscriptions  # noqa: SLF001  # as above
@@ -183,7 +186,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             _note(fetched, place, drained, subscriptions.subscription.assignment.state_value(place))
         return fetched
 
-    async def _wait_for_data(self, fetcher: Any, timeout_s: float) -> None:
+    async def _wait_for_data(self, fetcher: Fetcher, timeout_s: float) -> None:
         arrived = fetcher._create_fetch_waiter()  # noqa: SLF001  # as above
         woken = asyncio.ensure_future(self._woken.wait())
         try:
@@ -217,7 +220,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         return True
 
 
-def _note(fetched: Fetched, place: TP, drained: Mapping[TP, list[Any]], state: Any) -> None:
+def _note(fetched: Fetched, place: TP, drained: Drained, state: TopicPartitionState | None) -> None:
     if drained:
         fetched.records.update(drained)
     elif state is not None and state.has_valid_position:
@@ -229,7 +232,7 @@ def _note(fetched: Fetched, place: TP, drained: Mapping[TP, list[Any]], state: A
 class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
     """Yields one message per partition, holding its `Batch`; commits only what `mark_done` has named."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._settings: EngineSettings = self.app.engine_settings
         self._metrics: EngineMetrics = self.app.engine_metrics
@@ -242,7 +245,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    def hold(self, places: Iterable[TP]) -> None:
+    def hold(self, places: Collection[TP]) -> None:
         """Do not fetch these partitions until they are freed."""
         self._busy.update(places)
 
@@ -263,7 +266,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
             self._committed.pop(place, None)
             self._busy.discard(place)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
         """One message per partition that has records and no batch at work."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
@@ -281,7 +284,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
                 self.hold([place])
                 yield place, self._message(place, raw, fetched.ends.get(place))
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
+    async def commit(self, topics: object = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Commit what is done and not yet committed; True when something was."""
         async with self._committing:
             due = {place: offset for place, offset in self._done.items() if offset != self._committed.get(place)}
@@ -330,7 +333,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         if position > self._done.get(place, 0):
             self.mark_done(place, position)
 
-    def _message(self, place: TP, raw: list[Any], end: int | None) -> Any:
+    def _message(self, place: TP, raw: list[ConsumerRecord], end: int | None) -> ConsumerMessage:
         batch = Batch(place.topic, place.partition, tuple(to_record(place.topic, place.partition, one) for one in raw))
         last = raw[-1]
         waiting = (end or batch.next_offset) - batch.records[0].offset

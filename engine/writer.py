@@ -89,7 +89,7 @@ class BatchWriter:
     def __init__(self, settings: EngineSettings, metrics: EngineMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._producer: Any = None
+        self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
         self._keyless = count()
 
@@ -123,7 +123,18 @@ class BatchWriter:
         """How many partitions the topic has; waits for the topic to exist."""
         return await self._partitions(topic)
 
-    async def _connect(self) -> Any:
+    async def reaches_broker(self, timeout_s: float) -> bool:
+        """Whether a broker answers a question within the time."""
+        if self._producer is None:
+            return False
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError):
+            return False
+        return True
+
+    async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             **self._settings.broker.client_options(),
             client_id=self._settings.name,
@@ -140,7 +151,7 @@ class BatchWriter:
         return producer
 
     async def _partitions(self, topic: str) -> int:
-        async def ask(producer: Any) -> int:
+        async def ask(producer: AIOKafkaProducer) -> int:
             return len(await producer.partitions_for(topic))
 
         return await self._retried("metadata", ask)
@@ -154,9 +165,11 @@ class BatchWriter:
             remaining = remaining[extent.end - extent.first :]
         return Extent(offsets[0].first, offsets[-1].end)
 
-    async def _retried(self, what: str, call: Callable[[Any], Awaitable[T]]) -> T:
+    async def _retried(self, what: str, call: Callable[[AIOKafkaProducer], Awaitable[T]]) -> T:
         for attempt in count(1):
             producer = self._producer
+            if producer is None:
+                raise ProducerClosed
             try:
                 return await call(producer)
             except _SEQUENCE_LOST as error:
@@ -175,15 +188,15 @@ class BatchWriter:
         self._metrics.retries.labels(self._settings.name, what).inc()
         log.warning("broker request failed, trying again", what=what, attempt=attempt, error=repr(error))
 
-    async def _renew(self, broken: Any) -> None:
+    async def _renew(self, broken: AIOKafkaProducer) -> None:
         async with self._renewing:
-            if self._producer is not broken:
+            if self._producer is None or self._producer is not broken:
                 return
             await broken.stop()
             self._producer = await self._connect()
 
 
-async def _send_some(topic: str, partition: int, rows: Sequence[Output], producer: Any) -> Extent:
+async def _send_some(topic: str, partition: int, rows: Sequence[Output], producer: AIOKafkaProducer) -> Extent:
     """Send as many rows as one record batch holds (one at least) and wait for the acknowledgement."""
     batch = producer.create_batch()
     for row in rows:
