@@ -32,9 +32,11 @@ from alerts.replies import Ambiguous, Barred, Limited, NotDone, Refused, Unreach
 from alerts.retry import PATIENCE, Again, LookFirst, Patience, Stop, next_move
 from alerts.values import Delivery, Op, Recipient
 from alerts.voice import Spot, Voice
-from topics.instants import SECOND_US, parse_rfc3339
+from topics.instants import DAY_US, SECOND_US, parse_rfc3339
 
 T = TypeVar("T")
+#: The outbox keeps nothing for longer; a greater distance means that detection lives by a simulated clock.
+LONGEST_DELAY_US = 7 * DAY_US
 NOT_DONE = (Limited, Unreached, Barred, Ambiguous, Refused)
 
 
@@ -183,10 +185,15 @@ class Courier:
     async def _said(self, entry: LedgerEntry, delivery: Delivery, spot: Spot) -> End:
         now_us = self._world.now_us()
         await self._write(delivery, said(entry, spot.channel, spot.ts, now_us))
-        if delivery.signal.detected_at:
-            detected_us = parse_rfc3339(delivery.signal.detected_at)
-            self._world.metrics.told_seconds.observe(max(now_us - detected_us, 0) / SECOND_US)
+        self._measure(delivery, now_us)
         return End()
+
+    def _measure(self, delivery: Delivery, now_us: int) -> None:
+        if not delivery.signal.detected_at:
+            return
+        delay_us = now_us - parse_rfc3339(delivery.signal.detected_at)
+        if abs(delay_us) < LONGEST_DELAY_US:
+            self._world.metrics.told_seconds.observe(max(delay_us, 0) / SECOND_US)
 
     async def _fail(self, entry: LedgerEntry, delivery: Delivery, stop: Stop) -> End:
         await self._write(delivery, failed(entry, stop.reason, stop.detail))

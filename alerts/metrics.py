@@ -21,6 +21,12 @@ class Metrics:
             ("kind", "reason"),
             registry=registry,
         )
+        self.unreadable = Counter(
+            "signals_alerts_unreadable",
+            "Records put aside because they could not be understood.",
+            ("topic", "reason"),
+            registry=registry,
+        )
         self.routed = Counter(
             "signals_alerts_routed",
             "Intents sent to a routing topic.",

@@ -87,7 +87,7 @@ STEPS: tuple[PolicyStep, ...] = (repeated, overtaken, over_unheard, first_time, 
 
 
 def decide(said: Said | None, told: Told, now_us: int) -> Ruling:
-    """Run the steps. `now_us` is the time of the record, so that the same log gives the same rulings."""
+    """Run the steps. `now_us` is the time of the record in the inbox, so that the same log gives the same rulings."""
     signal = told.signal
     case = Case(said, signal, parse_rfc3339(signal.occurred_at), fingerprint(signal), now_us)
     verdict = next(found for step in STEPS if (found := step(case)) is not None)

@@ -56,7 +56,9 @@ class Refused(NamedTuple):
 Reply: TypeAlias = Done | Limited | Unreached | Barred | Ambiguous | Refused
 NotDone: TypeAlias = Limited | Unreached | Barred | Ambiguous | Refused
 
-OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
+OK, SUCCESS, TOO_MANY, SERVER_ERROR = 200, 299, 429, 500
+#: The address, the proxy or the token, whatever the message is.
+NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
 DEFAULT_RETRY_AFTER_S = 30.0
 LONGEST_RETRY_AFTER_S = 3600.0
 
@@ -107,17 +109,23 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 
 def classify(status: int, headers: Mapping[str, str], body: object) -> Reply:
     """What an HTTP reply means. `body` is the parsed JSON, or anything else when it was none."""
-    if status == TOO_MANY:
-        return Limited(retry_after(headers))
-    if status >= SERVER_ERROR:
-        return Ambiguous(f"http_{status}")
     if status != OK:
-        return Barred(f"http_{status}")
+        return _http_error(status, headers)
     if not isinstance(body, Mapping) or "ok" not in body:
         return Ambiguous("no_answer_of_slack")
     if body.get("ok") is True:
         return Done(body)
     return _error(str(body.get("error") or "unknown_error"), headers)
+
+
+def _http_error(status: int, headers: Mapping[str, str]) -> Reply:
+    if status == TOO_MANY:
+        return Limited(retry_after(headers))
+    if status in NOT_LET_IN:
+        return Barred(f"http_{status}")
+    if SUCCESS < status < SERVER_ERROR:
+        return Refused(Reason.MESSAGE_REFUSED, f"http_{status}")
+    return Ambiguous(f"http_{status}")
 
 
 def _error(code: str, headers: Mapping[str, str]) -> Reply:

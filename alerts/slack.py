@@ -60,12 +60,16 @@ def _is_loopback(host: str) -> bool:
 
 
 class Slack:
-    """A `Voice`. Conversations are opened once per recipient and process."""
+    """A `Voice`. Conversations are opened once per recipient and process.
+
+    `trouble` is why nothing can be said at all at present (no connection, a refused token), for the readiness check.
+    """
 
     def __init__(self, client: AsyncWebClient, metrics: Metrics) -> None:
         self._client = client
         self._metrics = metrics
         self._opened: dict[str, str] = {}
+        self.trouble: str | None = None
 
     async def open(self, recipient: Recipient) -> str | NotDone:
         """The conversation with a person, by Slack id or else by e-mail; the id of a channel."""
@@ -139,6 +143,7 @@ class Slack:
         started = time.perf_counter()
         reply = await self._reply(method, arguments)
         self._metrics.request_seconds.labels(method).observe(time.perf_counter() - started)
+        self.trouble = f"{method}: {reply.detail}" if isinstance(reply, Barred | Unreached) else None
         self._metrics.requests.labels(method, type(reply).__name__.lower()).inc()
         return reply
 

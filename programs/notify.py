@@ -2,6 +2,9 @@
 
 deal.signals --fan-out--> alert.inbox --policy--> alert.outbox, alert.log
              state.fanout              state.notify
+
+Time here is the broker's timestamp of the record at hand: the wall clock at which it was written, which people live
+by, and still a part of the log.
 """
 
 from __future__ import annotations
@@ -11,13 +14,15 @@ from collections.abc import Iterator, Sequence
 from alerts.fanout import fan_out
 from alerts.metrics import Metrics
 from alerts.policy import decide, forgettable
-from alerts.values import Decision, Heard, decode_heard, decode_said, decode_told
+from alerts.reading import Unreadable, read_signal, read_told
+from alerts.values import Decision, Heard, decode_heard, decode_said
 from engine.records import Batch, Output, Record
 from engine.state import Store
 from playbook.model import Playbook
 from playbook.owners import Directory
+from programs.aside import put_aside
 from topics.catalog import ALERT_INBOX, ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
-from topics.codec import decode_signal, encode
+from topics.codec import encode
 from topics.instants import DAY_US
 
 FANOUT_INPUT = DEAL_SIGNALS
@@ -38,16 +43,16 @@ class FanOutAgent:
         return [output for record in batch.records for output in self._one(record)]
 
     def _one(self, record: Record) -> Iterator[Output]:
-        if record.value is None:
+        signal = read_signal(record.value or b"")
+        if isinstance(signal, Unreadable):
+            yield put_aside(record, signal, self._metrics)
             return
-        signal = decode_signal(record.value)
         fanned = fan_out(self._playbook, self._directory, self._heard(signal.id), signal, record.timestamp_us)
         self._store.put(signal.id.encode(), encode(fanned.heard) if fanned.heard else None)
-        at_us = record.timestamp_us
         for told in fanned.told:
-            yield Output(ALERT_INBOX, told.recipient.key.encode(), encode(told), timestamp_us=at_us)
+            yield Output(ALERT_INBOX, told.recipient.key.encode(), encode(told))
         for decision in fanned.decisions:
-            yield logged(decision, self._metrics, at_us)
+            yield logged(decision, self._metrics)
 
     def _heard(self, signal: str) -> Heard | None:
         value = self._store.get(signal.encode())
@@ -69,20 +74,20 @@ class PolicyAgent:
         return outputs
 
     def _one(self, record: Record) -> Iterator[Output]:
-        if record.value is None:
+        told = read_told(record.value or b"")
+        if isinstance(told, Unreadable):
+            yield put_aside(record, told, self._metrics)
             return
-        told, at_us = decode_told(record.value), record.timestamp_us
         key = f"{told.recipient.key}\x1f{told.signal.id}".encode()
         before = self._store.get(key)
-        ruling = decide(None if before is None else decode_said(before), told, at_us)
+        ruling = decide(None if before is None else decode_said(before), told, record.timestamp_us)
         self._store.put(key, encode(ruling.said))
-        yield logged(ruling.decision, self._metrics, at_us)
+        yield logged(ruling.decision, self._metrics)
         if ruling.delivery is not None:
-            recipient = told.recipient.key.encode()
-            yield Output(ALERT_OUTBOX, recipient, encode(ruling.delivery), timestamp_us=at_us)
+            yield Output(ALERT_OUTBOX, told.recipient.key.encode(), encode(ruling.delivery))
 
     def _sweep(self, now_us: int) -> None:
-        """Once a day of the log: forget what was over long ago."""
+        """Once a day: forget what was over long ago."""
         if now_us // DAY_US <= self._swept_day:
             return
         self._swept_day = now_us // DAY_US
@@ -90,10 +95,10 @@ class PolicyAgent:
             self._store.put(key, None)
 
 
-def logged(decision: Decision, metrics: Metrics, at_us: int) -> Output:
+def logged(decision: Decision, metrics: Metrics) -> Output:
     """The decision for `alert.log`, counted by its reason."""
     metrics.decisions.labels(decision.kind.value, decision.reason.value).inc()
-    return Output(ALERT_LOG, decision.signal.encode(), encode(decision), timestamp_us=at_us)
+    return Output(ALERT_LOG, decision.signal.encode(), encode(decision))
 
 
 def make_fanout(playbook: Playbook, metrics: Metrics, _partition: int, store: Store) -> FanOutAgent:

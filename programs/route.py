@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alerts.metrics import Metrics
+from alerts.reading import Unreadable, read_signal
 from alerts.reasons import Reason
 from alerts.routes import CONTENT_TYPE, Routing, route
-from engine.records import Batch, Output
+from engine.records import Batch, Output, Record
 from engine.state import Store
 from playbook.model import Playbook
 from playbook.owners import Directory
+from programs.aside import put_aside
 from topics.catalog import DEAL_SIGNALS, ROUTE_PREFIX
-from topics.codec import decode_signal, encode
-from topics.signals import Signal
+from topics.codec import encode
 
 INPUT = DEAL_SIGNALS
 HEADERS = (("content-type", CONTENT_TYPE.encode()),)
@@ -29,10 +30,13 @@ class Route:
 
     def process(self, batch: Batch) -> Sequence[Output]:
         """One record per routed intent."""
-        signals = (decode_signal(record.value) for record in batch.records if record.value is not None)
-        return [output for signal in signals for output in self._outputs(signal)]
+        return [output for record in batch.records for output in self._one(record)]
 
-    def _outputs(self, signal: Signal) -> Iterator[Output]:
+    def _one(self, record: Record) -> Iterator[Output]:
+        signal = read_signal(record.value or b"")
+        if isinstance(signal, Unreadable):
+            yield put_aside(record, signal, self._metrics)
+            return
         for routing in route(self._playbook, self._directory, signal):
             self._count(routing)
             if routing.event is not None:

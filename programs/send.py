@@ -14,15 +14,17 @@ from alerts.drawn import draw
 from alerts.ledger import LedgerEntry, decode_entry, forgettable
 from alerts.message import Message, message
 from alerts.metrics import Metrics
+from alerts.reading import Unreadable, read_delivery
 from alerts.reasons import Reason
 from alerts.replies import NotDone
 from alerts.retry import PATIENCE, Patience
 from alerts.slack import API_URL, Slack, slack_client
-from alerts.values import Decision, Delivery, Recipient, decode_delivery
+from alerts.values import Decision, Delivery, Recipient
 from alerts.voice import Spot, Voice
 from engine.records import Batch, Output
 from engine.state import Store
 from playbook.model import Playbook
+from programs.aside import put_aside
 from topics.catalog import ALERT_LOG, ALERT_OUTBOX
 from topics.codec import encode
 from topics.instants import DAY_US, rfc3339
@@ -95,15 +97,18 @@ class Send:
     async def process(self, batch: Batch) -> Sequence[Output]:
         """Deliver everything; what could not be said is logged with its reason."""
         queues: dict[str, list[Delivery]] = {}
+        outputs: list[Output] = []
         for record in batch.records:
-            if record.value is not None:
-                delivery = decode_delivery(record.value)
+            delivery = read_delivery(record.value or b"")
+            if isinstance(delivery, Unreadable):
+                outputs.append(put_aside(record, delivery, self._world.metrics))
+            else:
                 queues.setdefault(delivery.recipient.key, []).append(delivery)
         free = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._queue(free, each)) for each in queues.values()]
         self._sweep(batch.records[-1].timestamp_us)
-        return [output for task in tasks for output in task.result()]
+        return [*outputs, *(output for task in tasks for output in task.result())]
 
     async def _queue(self, free: asyncio.Semaphore, deliveries: list[Delivery]) -> list[Output]:
         async with free:
@@ -143,6 +148,11 @@ def make_send(world: World, _partition: int, store: Store) -> Send:
 def make_voice(token: str | None, api_url: str | None, metrics: Metrics, write: Callable[[str], None]) -> Voice:
     """Slack where there is a token, else the terminal. Raises ValueError for an address that Slack must not have."""
     return Slack(slack_client(token, api_url or API_URL), metrics) if token else Terminal(write)
+
+
+def slack_trouble(voice: Voice) -> str | None:
+    """The readiness check: why nothing can be said at present; None when all is well."""
+    return voice.trouble if isinstance(voice, Slack) else None
 
 
 def make_world(playbook: Playbook, voice: Voice, metrics: Metrics, patience: Patience = PATIENCE) -> World:

@@ -18,6 +18,7 @@ from alerts.reasons import Reason
 from playbook.model import Response
 from tests.golden.messages.block_kit import problems
 from tests.golden.messages.samples import PLAYBOOK, opened, resolved, updated
+from topics.events import Scalar
 from topics.signals import FAMILY, Evidence, Kind, Resolution, Severity, Signal, Step
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "messages"
@@ -30,11 +31,19 @@ WORDED = [
     ("fallback_channel", opened(Kind.CONTACT_GAP, owner="Zoe Zed", owner_id="9"), Reason.OWNER_UNKNOWN),
     (
         "intent_without_a_deal",
-        opened(Kind.HIGH_INTENT, subject_key="web/acme:p-17", deal_id="", deal_name="", stage="", amount=None, owner="",
-               owner_id=""),
+        opened(
+            Kind.HIGH_INTENT,
+            subject_key="web/acme:p-17",
+            deal_id="",
+            deal_name="",
+            stage="",
+            amount=None,
+            owner="",
+            owner_id="",
+        ),
         Reason.OWNER_UNKNOWN,
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "signal", "via"), WORDED, ids=[each[0] for each in WORDED])
@@ -42,7 +51,9 @@ def test_the_words(name: str, signal: Signal, via: Reason) -> None:
     rendered = message(PLAYBOOK, signal, via)
     golden = GOLDEN / f"{name}.json"
     if not golden.exists():  # a new sample: write it, read it, commit it
-        golden.write_text(json.dumps({"text": rendered.text, "blocks": rendered.blocks}, indent=1, ensure_ascii=False) + "\n")
+        golden.write_text(
+            json.dumps({"text": rendered.text, "blocks": rendered.blocks}, indent=1, ensure_ascii=False) + "\n"
+        )
         pytest.fail(f"{golden.name} was not there; it is now: read it")
     assert {"text": rendered.text, "blocks": list(rendered.blocks)} == json.loads(golden.read_text())
 
@@ -52,17 +63,40 @@ def test_there_is_a_golden_message_for_every_sample_and_no_other() -> None:
 
 
 NASTY = st.sampled_from(
-    ["<!channel>", "<!here>", "<@U123>", "<https://evil.example|click>", "&lt;!channel&gt;", "@here", "\x1b[31mred",
-     "\u202egpj.exe", "a\nb", "*x* ~y~ `z`", "evil.example/x", "👩‍👩‍👧‍👦", "\u0000", "[bold]x[/bold]", "{stage}", "{id}", "&"]
-)  # fmt: skip
+    [
+        "<!channel>",
+        "<!here>",
+        "<@U123>",
+        "<https://evil.example|click>",
+        "&lt;!channel&gt;",
+        "@here",
+        "\x1b[31mred",
+        "\u202egpj.exe",
+        "a\nb",
+        "*x* ~y~ `z`",
+        "evil.example/x",
+        "👩‍👩‍👧‍👦",
+        "\u0000",
+        "[bold]x[/bold]",
+        "{stage}",
+        "{id}",
+        "&",
+    ]
+)
 TEXT = st.one_of(st.text(max_size=300), NASTY, st.tuples(NASTY, st.text(max_size=50)).map("".join), st.just("&" * 4000))
 SCALAR = st.one_of(TEXT, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=True, allow_infinity=True))
 DETAILS = st.one_of(
-    st.lists(st.dictionaries(st.one_of(TEXT, st.sampled_from(["field", "value", "criterion", "intent"])), SCALAR,
-                             max_size=9), max_size=60),
-    st.lists(st.fixed_dictionaries({"from": SCALAR, "to": SCALAR, "days": SCALAR, "crossed_quarter": SCALAR}), max_size=9),
+    st.lists(
+        st.dictionaries(
+            st.one_of(TEXT, st.sampled_from(["field", "value", "criterion", "intent"])), SCALAR, max_size=9
+        ),
+        max_size=60,
+    ),
+    st.lists(
+        st.fixed_dictionaries({"from": SCALAR, "to": SCALAR, "days": SCALAR, "crossed_quarter": SCALAR}), max_size=9
+    ),
     st.lists(st.fixed_dictionaries({"intent": SCALAR, "at": SCALAR}), max_size=9),
-)  # fmt: skip
+)
 INSTANT = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 NUMBER = st.one_of(st.none(), st.floats())
 
@@ -89,9 +123,7 @@ def signals(draw_: st.DrawFn) -> Signal:
         opened_at=draw_(INSTANT),
         reason=draw_(TEXT),
         resolution=draw_(st.one_of(st.none(), st.sampled_from(Resolution))),
-        evidence=Evidence(
-            observed=draw_(NUMBER), limit=draw_(NUMBER), unit=draw_(TEXT), details=tuple(draw_(DETAILS))
-        ),
+        evidence=Evidence(observed=draw_(NUMBER), limit=draw_(NUMBER), unit=draw_(TEXT), details=tuple(draw_(DETAILS))),
         playbook=draw_(TEXT),
     )
 
@@ -109,6 +141,8 @@ def test_any_signal_makes_a_message_that_slack_takes_and_that_does_nothing(
         assert not re.search(r"&(?!amp;|lt;|gt;)", text)
         assert not any(ord(each) < 32 and each != "\n" for each in text)
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f]", text)
+    everything = json.dumps(rendered.blocks)
+    assert everything.count('"mrkdwn"') == everything.count('"verbatim": true') > 0
     for url in _urls(rendered.blocks):
         assert re.fullmatch(r"https://acme\.lightning\.force\.com/lightning/r/Opportunity/[^/?#]+/view", url)
     for line in draw("x", rendered, edited=False):
@@ -128,7 +162,7 @@ def test_mentions_in_crm_text_mention_nobody() -> None:
 
 
 def test_long_details_are_counted_not_dropped() -> None:
-    details = tuple({"criterion": f"criterion {number}"} for number in range(20))
+    details: tuple[dict[str, Scalar], ...] = tuple({"criterion": f"criterion {number}"} for number in range(20))
     rendered = message(PLAYBOOK, opened(Kind.GATE_VIOLATED, evidence=Evidence(details=details)))
     assert "and 14 more" in "\n".join(texts(rendered.blocks))
 
@@ -138,7 +172,9 @@ def test_long_details_are_counted_not_dropped() -> None:
     [(1.0, "1 hour"), (4.0, "4 hours"), (24.0, "1 day"), (48.0, "2 days"), (30.0, "30 hours"), (0.5, "0.5 hours")],
 )
 def test_time_limits(hours: float, words: str) -> None:
-    playbook = PLAYBOOK.model_copy(update={"responses": {Kind.CONTACT_GAP: Response(action="Call.", within_hours=hours)}})
+    playbook = PLAYBOOK.model_copy(
+        update={"responses": {Kind.CONTACT_GAP: Response(action="Call.", within_hours=hours)}}
+    )
     assert f"Call. Within {words}." in "\n".join(texts(message(playbook, opened(Kind.CONTACT_GAP)).blocks))
 
 
@@ -158,7 +194,9 @@ def test_how_long_it_took(at: str, words: str) -> None:
 
 
 def test_an_update_shows_what_is_true_now() -> None:
-    rendered = message(PLAYBOOK, updated(opened(Kind.CONTACT_GAP), deal_name="Acme, renamed", severity=Severity.CRITICAL))
+    rendered = message(
+        PLAYBOOK, updated(opened(Kind.CONTACT_GAP), deal_name="Acme, renamed", severity=Severity.CRITICAL)
+    )
     assert rendered.text.startswith("🔴 Acme, renamed: nobody has been in touch.")
 
 

@@ -125,7 +125,11 @@ def test_every_transition_is_answered_by_some_step() -> None:
 
 @pytest.mark.parametrize(
     ("signal", "age_us", "expected"),
-    [(RESOLVED, KEEP_RESOLVED_US, False), (RESOLVED, KEEP_RESOLVED_US + 1, True), (OPENED, 10 * KEEP_RESOLVED_US, False)],
+    [
+        (RESOLVED, KEEP_RESOLVED_US, False),
+        (RESOLVED, KEEP_RESOLVED_US + 1, True),
+        (OPENED, 10 * KEEP_RESOLVED_US, False),
+    ],
     ids=["at the limit", "past the limit", "an open signal is never forgotten"],
 )
 def test_what_is_forgotten(signal: Signal, age_us: int, expected: bool) -> None:  # noqa: FBT001 - a case's column

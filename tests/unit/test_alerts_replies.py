@@ -40,6 +40,7 @@ REPLIES: list[tuple[str, int, dict[str, str], object, Reply]] = [
     ("200 and an empty object", 200, {}, {}, Ambiguous("no_answer_of_slack")),
     ("internal_error", 200, {}, {"ok": False, "error": "internal_error"}, Ambiguous("internal_error")),
     ("404: not Slack's address", 404, {}, None, Barred("http_404")),
+    ("413: this message is to blame", 413, {}, None, Refused(MESSAGE, "http_413")),
     ("a revoked token", 200, {}, {"ok": False, "error": "token_revoked"}, Barred("token_revoked")),
     ("the token's account is gone", 200, {}, {"ok": False, "error": "account_inactive"}, Barred("account_inactive")),
     ("a missing scope", 200, {}, {"ok": False, "error": "missing_scope"}, Barred("missing_scope")),
@@ -52,7 +53,9 @@ REPLIES: list[tuple[str, int, dict[str, str], object, Reply]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "headers", "body", "expected"), [r[1:] for r in REPLIES], ids=[r[0] for r in REPLIES])
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"), [r[1:] for r in REPLIES], ids=[r[0] for r in REPLIES]
+)
 def test_meaning(status: int, headers: dict[str, str], body: object, expected: Reply) -> None:
     assert classify(status, headers, body) == expected
 

@@ -10,14 +10,15 @@ from alerts.routes import decode_cloud_event, route
 from playbook.owners import Directory
 from tests.golden.messages.samples import ANN, PLAYBOOK, opened, resolved, updated
 from topics.codec import encode
+from topics.events import Scalar
 from topics.signals import Evidence, Kind, Signal
 
 DIRECTORY = Directory(PLAYBOOK.owners)
 INTENT = opened(Kind.HIGH_INTENT)
 
 
-def _with(*intents: object) -> Signal:
-    return opened(Kind.HIGH_INTENT, evidence=Evidence(details=tuple({"intent": each} for each in intents)))  # type: ignore[misc]
+def _with(*intents: Scalar) -> Signal:
+    return opened(Kind.HIGH_INTENT, evidence=Evidence(details=tuple({"intent": each} for each in intents)))
 
 
 CASES = [

@@ -1,0 +1,235 @@
+"""A real HTTP server that answers like Slack's Web API and keeps what it was told.
+
+`fail(method, *faults)` puts faults in front of the next calls of a method; the call after the last one is answered as
+usual. A fault that `keeps` lets the call happen before it spoils the answer: the message is there, the caller does
+not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.golden.messages.block_kit import problems
+
+TOKEN = "xoxb-test-token"  # noqa: S105 - of this server only
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How one call goes wrong. `drop`: the connection is closed without an answer."""
+
+    status: int = 200
+    error: str = ""
+    retry_after: str = ""
+    drop: bool = False
+    keeps: bool = False
+    slow_s: float = 0.0
+    body: str = ""
+
+
+LIMITED = Fault(status=429, error="ratelimited", retry_after="1")
+BROKEN = Fault(status=503, body="<html>upstream</html>")
+DROPPED_AFTER = Fault(drop=True, keeps=True)
+DROPPED_BEFORE = Fault(drop=True)
+
+
+def not_ok(error: str) -> Fault:
+    """`{"ok": false, "error": ...}` with status 200, as Slack mostly answers."""
+    return Fault(error=error)
+
+
+@dataclass
+class Call:
+    """One call as it arrived, and what was answered (0: nothing)."""
+
+    method: str
+    arguments: Json
+    at_s: float
+    status: int = 0
+
+
+@dataclass
+class Channel:
+    """A conversation: its messages in order, and how many of the newest its history does not show yet."""
+
+    messages: list[Json] = field(default_factory=list)
+    lag: int = 0
+
+
+class SlackServer:
+    """`async with SlackServer() as slack`: `slack.url` is the API's address. `clock` dates messages, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.users = {"ann@example.com": "U0ANN0001", "ben@example.com": "U0BEN0001", "lee@example.com": "U0LEE0001"}
+        self.names = {"deal-signals": "C0SIGNALS", "other": "C0OTHER01"}
+        self.channels: dict[str, Channel] = {
+            name: Channel() for name in (*self.names.values(), "C0FALLBACK", "C0REVOPS1")
+        }
+        self.calls: list[Call] = []
+        self.page = 100
+        self.history_lag = 0
+        self.url = ""
+        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self._clock = clock
+        self._last_ts_us = 0
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/api/{method}", self._handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/api/"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def fail(self, method: str, *faults: Fault) -> None:
+        """The next calls of the method go wrong like this, one fault each."""
+        self._faults[method].extend(faults)
+
+    def said(self) -> list[Json]:
+        """Every message, in order of channel and time."""
+        return [message for channel in self.channels.values() for message in channel.messages]
+
+    def called(self, method: str) -> list[Call]:
+        """The calls of one method."""
+        return [call for call in self.calls if call.method == method]
+
+    def said_by_hand(self, channel: str, count: int) -> None:
+        """Messages of other people, which a search has to leaf through."""
+        for number in range(count):
+            self.channels[channel].messages.append(
+                {"ts": self._next_ts(), "text": f"chat {number}", "user": "U0ANN0001"}
+            )
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        call = Call(method, await _arguments(request), asyncio.get_running_loop().time())
+        self.calls.append(call)
+        fault = self._faults[method].popleft() if self._faults[method] else Fault()
+        if fault.slow_s and not fault.keeps:
+            await asyncio.sleep(fault.slow_s)
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return _json(call, 200, {"ok": False, "error": "invalid_auth"})
+        if not fault.keeps and fault != Fault(slow_s=fault.slow_s):
+            return self._spoil(request, call, fault)
+        answer = self._answer(method, call.arguments)
+        if fault.keeps:
+            await asyncio.sleep(fault.slow_s)
+            return self._spoil(request, call, fault)
+        return _json(call, 200, answer)
+
+    def _spoil(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+        if fault.drop:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        if fault.body:
+            call.status = fault.status
+            return web.Response(status=fault.status, text=fault.body, headers=headers, content_type="text/html")
+        return _json(call, fault.status, {"ok": False, "error": fault.error}, headers)
+
+    def _answer(self, method: str, arguments: Json) -> Json:
+        answer = {
+            "conversations.open": self._open,
+            "conversations.list": self._list,
+            "conversations.history": self._history,
+            "users.lookupByEmail": self._lookup,
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+        }.get(method)
+        return answer(arguments) if answer else _error("unknown_method")
+
+    def _open(self, arguments: Json) -> Json:
+        user = arguments["users"]
+        if user not in self.users.values():
+            return _error("user_not_found")
+        channel = user.replace("U0", "D0", 1)
+        self.channels.setdefault(channel, Channel())
+        return {"ok": True, "channel": {"id": channel}}
+
+    def _list(self, arguments: Json) -> Json:
+        rows = [{"id": identity, "name": name} for name, identity in self.names.items()]
+        return self._paged(arguments, rows, "channels")
+
+    def _history(self, arguments: Json) -> Json:
+        channel = self.channels.get(arguments["channel"])
+        if channel is None:
+            return _error("channel_not_found")
+        shown = channel.messages[: len(channel.messages) - channel.lag] if channel.lag else channel.messages
+        channel.lag = 0
+        since = float(arguments.get("oldest", 0))
+        newest_first = [each for each in reversed(shown) if float(each["ts"]) > since]
+        if arguments.get("include_all_metadata") not in ("1", "true", True):
+            newest_first = [
+                {name: value for name, value in each.items() if name != "metadata"} for each in newest_first
+            ]
+        return self._paged(arguments, newest_first, "messages")
+
+    def _paged(self, arguments: Json, rows: list[Json], name: str) -> Json:
+        start, size = int(arguments.get("cursor") or 0), min(int(arguments.get("limit", self.page)), self.page)
+        end = start + size
+        cursor = str(end) if end < len(rows) else ""
+        return {"ok": True, name: rows[start:end], "response_metadata": {"next_cursor": cursor}}
+
+    def _lookup(self, arguments: Json) -> Json:
+        user = self.users.get(arguments["email"])
+        return {"ok": True, "user": {"id": user}} if user else _error("users_not_found")
+
+    def _post(self, arguments: Json) -> Json:
+        channel = self.channels.get(arguments["channel"])
+        if channel is None:
+            return _error("channel_not_found")
+        if problems(arguments["text"], arguments["blocks"]):
+            return _error("invalid_blocks")
+        ts = self._next_ts()
+        kept = {name: arguments[name] for name in ("text", "blocks", "metadata")}
+        channel.messages.append({"ts": ts, **kept, "edits": []})
+        channel.lag = self.history_lag
+        return {"ok": True, "channel": arguments["channel"], "ts": ts}
+
+    def _update(self, arguments: Json) -> Json:
+        channel = self.channels.get(arguments["channel"], Channel())
+        message = next((each for each in channel.messages if each["ts"] == arguments["ts"]), None)
+        if message is None:
+            return _error("message_not_found")
+        if problems(arguments["text"], arguments["blocks"]):
+            return _error("invalid_blocks")
+        message["edits"].append(message["text"])
+        message.update({name: arguments[name] for name in ("text", "blocks", "metadata")})
+        return {"ok": True, "channel": arguments["channel"], "ts": arguments["ts"], "text": arguments["text"]}
+
+    def _next_ts(self) -> str:
+        self._last_ts_us = max(self._last_ts_us + 1, round(self._clock() * 1e6))
+        return f"{self._last_ts_us // 1_000_000}.{self._last_ts_us % 1_000_000:06}"
+
+
+async def _arguments(request: web.Request) -> Json:
+    if request.method == "GET":
+        return dict(request.query)
+    body: Json = json.loads(await request.text())
+    return body
+
+
+def _error(code: str) -> Json:
+    return {"ok": False, "error": code}
+
+
+def _json(call: Call, status: int, body: Json, headers: dict[str, str] | None = None) -> web.Response:
+    call.status = status
+    return web.json_response(body, status=status, headers=headers)
