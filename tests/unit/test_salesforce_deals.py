@@ -146,6 +146,11 @@ UPDATES: list[tuple[str, bytes, dict[str, object]]] = [
         {"stage": "Q"},
     ),
     (
+        "a changed part of a compound field that is not there does not clear the field",
+        wrapped(header(changedFields=["StageName", "Site__c.Latitude"]), StageName="Q", Site__c=None),
+        {"stage": "Q"},
+    ),
+    (
         "a custom field keeps its name in lower case",
         wrapped(header(changedFields=["Budget_Confirmed__c", "Fit__c"]), Budget_Confirmed__c=True, Fit__c=None),
         {"budget_confirmed": True, "fit": None},
