@@ -80,12 +80,11 @@ def test_tables_are_merged_by_time_then_by_table_then_by_row(tmp_path: Path) -> 
 
 
 def test_several_files_of_a_table_are_one_table_in_order_of_name(tmp_path: Path) -> None:
-    write(tmp_path, deals_2="id,stage,at\nD3,c,2017-01-01\n", deals_1="id,at,stage\nD1,2017-01-01,a\nD2,2017-01-01,b\n")
-    assert [(row["n"], row["row"]["stage"]) for row in rows(tmp_path, mapping(deals=DEALS))] == [
-        (1, "a"),
-        (2, "b"),
-        (3, "c"),
-    ]
+    for day in (3, 9, 1, 7, 2, 8, 4, 6, 5):
+        write(tmp_path, **{f"deals_{day}": f"id,stage,at\nD1,{day},2017-01-01\n"})
+    write(tmp_path, deals="at,id,stage\n2017-01-01,D1,0\n2017-01-01,D1,00\n")
+    read = [(row["n"], row["row"]["stage"]) for row in rows(tmp_path, mapping(deals=DEALS))]
+    assert read == [(1, "0"), (2, "00"), *((day + 2, str(day)) for day in range(1, 10))]
 
 
 def test_a_single_file_is_read_as_the_table_that_it_belongs_to(tmp_path: Path) -> None:

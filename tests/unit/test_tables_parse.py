@@ -173,7 +173,8 @@ def test_a_row_whose_dates_cannot_be_used_makes_an_undated_deal(dates: dict[str,
 
 
 def test_two_dates_on_one_day_keep_the_order_of_the_milestones() -> None:
-    changes = deal_changes("stages", WON | {"closed": WON["opened"]})
+    changes = deal_changes("stages", WON | {"closed": WON["opened"]}, n=5)
+    assert [change.seq for change in changes] == [(0, 10), (0, 11)]
     assert [change.fields["stage"] for change in sorted(changes, key=lambda change: change.order)] == ["Open", "Won"]
 
 

@@ -23,7 +23,7 @@ Read = Callable[[str], Scalar]
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 _EPOCH_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
-_EPOCH_TEXT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+_EPOCH_TEXT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _SHOWN = 60  # characters of a cell in a message
 _CACHED_DATES = 8192  # twenty years of days, or the instants of a burst
 
@@ -64,7 +64,7 @@ def number(decimal: str, thousands: str) -> Callable[[str], float]:
     """Numbers with this decimal separator, and groups of three where there is a separator of thousands."""
     group = re.escape(thousands)
     whole = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)" if thousands else "[0-9]+"
-    shape = re.compile(rf"[+-]?{whole}(?:{re.escape(decimal)}[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?", re.ASCII)
+    shape = re.compile(rf"[+-]?{whole}(?:{re.escape(decimal)}[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?")
 
     def read(cell: str) -> float:
         if not shape.fullmatch(cell):

@@ -14,12 +14,13 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from topics.events import DEAL_FIELDS, Direction
+from topics.sources.cells import zone
 from topics.sources.source import Provides, Source, SourceKind
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -326,7 +327,7 @@ class Mapping(_Part):
 
     def _problems(self) -> Iterator[str]:
         try:
-            ZoneInfo(self.timezone)
+            zone(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"no time zone is called {self.timezone!r}"
         if self.decimal == self.thousands:
