@@ -90,7 +90,7 @@ class WebSettings(_Part):
     """Where each program answers /metrics, /healthz and /readyz. `base_port` 0: a free port for each."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
-    base_port: Annotated[int, Field(ge=0, le=65535 - len(PROGRAMS))] = 9101
+    base_port: Annotated[int, Field(ge=0, le=65536 - len(PROGRAMS))] = 9101
     ports: dict[ProgramName, Port] = {}
 
     def port(self, program: str) -> int:

@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """The same, with rich's markup escaped as well: for text that is printed through rich."""
+    """The same, with rich's markup escaped as well: for text inside markup that rich prints, with `emoji=False`."""
     return escape(plain(text))
 
 

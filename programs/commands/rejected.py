@@ -73,16 +73,17 @@ def newest(
 
     Only `last` of each partition are held, and of each only its beginning, however long the topic is.
     """
-    kept: dict[int, deque[tuple[int, Shown]]] = {}
+    kept: dict[int, deque[tuple[int, int, int, Shown]]] = {}
     counts: Counter[str] = Counter()
     for record in records:
         one = shown(record)
         if (source is not None and one.source != source) or (reason is not None and one.reason != reason):
             continue
         counts[one.reason] += one.rows
-        kept.setdefault(record.partition, deque(maxlen=last)).append((record.timestamp_us, one))
+        place = (record.timestamp_us, record.partition, record.offset, one)
+        kept.setdefault(record.partition, deque(maxlen=last)).append(place)
     everything = sorted(each for partition in kept.values() for each in partition)
-    return [one for _, one in everything[-last:]], counts
+    return [one for *_, one in everything[-last:]], counts
 
 
 def shown(record: Record) -> Shown:

@@ -146,7 +146,7 @@ WRONG = [
     ("a section that is a number", "broker = 7\n", {"SIGNALS_BROKER": "a:1"}, ["<file>: broker: must be a mapping of names to values"]),
     ("no source at all", "sources = []\n", {}, ["<file>: sources: must not be empty"]),
     ("no such program", "[web]\nports = {sent = 1}\n", {}, ["<file>: web.ports.sent: no program is called 'sent'"]),
-    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65529"]),
+    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65530"]),
     ("a broker without a port", "", {"SIGNALS_BROKER": "kafka"}, ["environment: SIGNALS_BROKER: 'kafka' is not host:port"]),
     ("a broker that is an address", "", {"SIGNALS_BROKER": "http://kafka:9092"}, ["environment: SIGNALS_BROKER: 'http://kafka:9092' is not host:port"]),
     ("a broker with a hole", "", {"SIGNALS_BROKER": "a:1,,b:2"}, ["environment: SIGNALS_BROKER: '' is not host:port"]),
