@@ -73,7 +73,10 @@ class Loss(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Activity(msgspec.Struct, frozen=True, array_like=True):
-    """An interaction, done or planned. `at_us`: when it takes or took place (a meeting: its end)."""
+    """An interaction, done or planned. `at_us`: when it takes or took place (a meeting: its end).
+
+    `mark` is the event that changed it last.
+    """
 
     at_us: int | None = None
     done: bool = False
@@ -81,6 +84,7 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
     removed: bool = False
     direction: str = ""
     person: str = ""
+    mark: Mark | None = None
 
     def contact_us(self) -> int | None:
         """The instant from which it is a contact: done, or a meeting that ends by itself. None: never so far."""
@@ -89,6 +93,13 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
     def planned_us(self) -> int | None:
         """The instant until which it is a plan. None: it is none."""
         return self.at_us if not self.done and not self.removed else None
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """People spoke at `at_us`, as the event `mark` says."""
+
+    at_us: int
+    mark: Mark | None
 
 
 class IntentMark(msgspec.Struct, frozen=True, array_like=True):
@@ -103,19 +114,21 @@ class Deal(msgspec.Struct, frozen=True, array_like=True):
     """The folded facts of one deal.
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
-    order, the last being the present one. `losses`: fields that were true and are not. `n`: how many events were
-    folded. `suspect_us`: the source lost changes at that instant. `loading`: a backfill is not complete yet.
+    order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
+    contact among the activities that are forgotten. `n`: how many events were folded. `suspect_us`: the source lost
+    changes at that instant. `loading`: a backfill is not complete yet.
     """
 
     key: str
     source: str
     fields: dict[str, Scalar] = {}
     created_us: int | None = None
+    created_mark: Mark | None = None
     entries: tuple[Entry, ...] = ()
     moves: tuple[Move, ...] = ()
     losses: dict[str, Loss] = {}
     activities: dict[str, Activity] = {}
-    older_contact_us: int | None = None
+    older_contact: Contact | None = None
     intents: tuple[IntentMark, ...] = ()
     removed: bool = False
     merged_into: str | None = None
@@ -133,14 +146,20 @@ class Deal(msgspec.Struct, frozen=True, array_like=True):
         """Whether new episodes are kept to ourselves for now."""
         return self.loading or self.suspect_us is not None
 
-    def last_contact_us(self, at_us: int) -> int | None:
-        """The last contact at or before an instant."""
-        last = self.older_contact_us
+    def last_contact(self, at_us: int) -> Contact | None:
+        """The last contact at or before an instant; of several at once the first reported."""
+        last = self.older_contact
         for activity in self.activities.values():
-            contact = activity.contact_us()
-            if contact is not None and contact <= at_us and (last is None or contact > last):
-                last = contact
+            last = _later(last, activity, at_us)
         return last
+
+
+def _later(last: Contact | None, activity: Activity, at_us: int) -> Contact | None:
+    """The later one of a contact and an activity, as far as that is a contact until an instant."""
+    contact_us = activity.contact_us()
+    if contact_us is None or contact_us > at_us or (last is not None and contact_us <= last.at_us):
+        return last
+    return Contact(contact_us, activity.mark)
 
 
 Touched = frozenset[str]
@@ -178,7 +197,7 @@ def _fold_changed(deal: Deal, event: DealChanged, mark: Mark) -> Changes:
         changes["entries"] = _entered(deal, event, mark)
     if "close_date" in touched:
         changes["moves"] = _moved(deal, event, mark)
-    changes.update(_created(deal, event, touched))
+    changes.update(_created(deal, event, touched, mark))
     if deal.removed or (event.full and _clears_suspicion(deal, event)):
         touched.add(STATUS)
         changes.update(removed=False, merged_into=None)
@@ -187,7 +206,7 @@ def _fold_changed(deal: Deal, event: DealChanged, mark: Mark) -> Changes:
     return changes, touched
 
 
-def _created(deal: Deal, event: DealChanged, touched: set[str]) -> dict[str, Any]:
+def _created(deal: Deal, event: DealChanged, touched: set[str], mark: Mark) -> dict[str, Any]:
     said = event.fields.get("created_at")
     if isinstance(said, int) and not isinstance(said, bool):
         created: int | None = said
@@ -195,9 +214,10 @@ def _created(deal: Deal, event: DealChanged, touched: set[str]) -> dict[str, Any
         created = event.at_us
     else:
         return {}
-    if created != deal.created_us:
-        touched.add("created_at")
-    return {"created_us": created}
+    if created == deal.created_us:
+        return {}
+    touched.add("created_at")
+    return {"created_us": created, "created_mark": mark}
 
 
 def _clears_suspicion(deal: Deal, event: DealChanged) -> bool:
@@ -255,10 +275,10 @@ def _fold_load_ended(_deal: Deal, _event: LoadEnded, _mark: Mark) -> Changes:
     return {"loading": False}, {STATUS}
 
 
-def _fold_activity(deal: Deal, event: ActivityChanged, _mark: Mark) -> Changes:
+def _fold_activity(deal: Deal, event: ActivityChanged, mark: Mark) -> Changes:
     known = deal.activities.get(event.activity, Activity())
-    changed = _replace(known, **_activity_fields(known, event))
-    return _remembered({**deal.activities, event.activity: changed}, deal.older_contact_us, event.at_us), {ACTIVITIES}
+    changed = _replace(known, mark=mark, **_activity_fields(known, event))
+    return _remembered({**deal.activities, event.activity: changed}, deal.older_contact, event.at_us), {ACTIVITIES}
 
 
 def _activity_fields(known: Activity, event: ActivityChanged) -> dict[str, Any]:
@@ -278,7 +298,7 @@ def _activity_fields(known: Activity, event: ActivityChanged) -> dict[str, Any]:
     return changes
 
 
-def _remembered(activities: dict[str, Activity], older_us: int | None, now_us: int) -> dict[str, Any]:
+def _remembered(activities: dict[str, Activity], older: Contact | None, now_us: int) -> dict[str, Any]:
     """Forget what is older than the memory, and the oldest above the cap, but for the last contact among it."""
     horizon = now_us - CONTACT_MEMORY_US
     kept = {name: one for name, one in activities.items() if one.at_us is None or one.at_us >= horizon}
@@ -286,10 +306,9 @@ def _remembered(activities: dict[str, Activity], older_us: int | None, now_us: i
         by_time = sorted(kept, key=lambda name: (kept[name].at_us or 0, name))
         kept = {name: kept[name] for name in by_time[-MAX_ACTIVITIES:]}
     for name, one in activities.items():
-        contact = one.contact_us()
-        if name not in kept and contact is not None and (older_us is None or contact > older_us):
-            older_us = contact
-    return {"activities": kept, "older_contact_us": older_us}
+        if name not in kept:
+            older = _later(older, one, now_us)
+    return {"activities": kept, "older_contact": older}
 
 
 def _fold_intent(deal: Deal, event: IntentSeen, mark: Mark) -> Changes:

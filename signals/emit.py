@@ -70,7 +70,7 @@ def view_of(rules: Rules, watch: Watch) -> DealView:
     """The deal as it stands on `deal.current`."""
     deal = watch.deal
     naming = _naming(rules, deal)
-    last_contact_us = deal.last_contact_us(watch.now_us)
+    contact = deal.last_contact(watch.now_us)
     return DealView(
         key=deal.key,
         source=deal.source,
@@ -79,7 +79,7 @@ def view_of(rules: Rules, watch: Watch) -> DealView:
         close_date=_text(deal.fields.get("close_date")),
         created_at=_instant(deal.created_us),
         stage_since=_instant(deal.entries[-1].at_us if deal.entries else None),
-        last_contact_at=_instant(last_contact_us),
+        last_contact_at=_instant(None if contact is None else contact.at_us),
         suspect=deal.suspect_us is not None,
         loading=deal.loading,
         open_signals=tuple(_open_signal(deal, episode) for episode in watch.episodes if episode.told),

@@ -95,6 +95,8 @@ def _fate(state: State, stored: Stored) -> Fate:
         return Fate.DUPLICATE
     if state.covers is not None and order <= state.covers:
         return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
+    if state.base is not None and stored.event.at_us < state.base.now_us:
+        return Fate.TOO_LATE
     if state.tail and order < state.tail[-1].event.order:
         return Fate.REFOLDED
     if stored.event.at_us >= state.now.now_us:
@@ -155,41 +157,56 @@ def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[T
 
 
 def _put_right(old: Watch, before: list[Transition], new: Watch, after: list[Transition]) -> list[Transition]:
-    """What must be said, so that whoever heard `before` knows what whoever heard `after` knows.
+    """What must be said, so that whoever heard `before` knows what is open, and of each open episode what it shows.
 
-    Said again: what is new. An episode that never was is `corrected`, dated at T. One whose end never was is opened
-    again.
+    Of an episode of which the beginning of what is true was heard, the rest is said. Where something else was heard,
+    the difference is: an episode that never was is `corrected`, dated at T; one that never ended is opened again; one
+    that shows something else is updated. So openings less resolutions are what is open, in any order of arrival.
     """
-    heard = {_said(one) for one in before}
-    transitions = [one for one in after if _said(one) not in heard]
+    heard, true = _by_identity(before), _by_identity(after)
     old_open, new_open = _open(old), _open(new)
-    ended = {one.episode.identity for one in transitions if one.step is Step.RESOLVED}
-    begun = {one.episode.identity for one in transitions if one.step is Step.OPENED}
-    for identity, episode in old_open.items():
-        if identity not in new_open and identity not in ended:
-            transitions.append(Transition(Step.RESOLVED, episode, new.now_us, new.deal, Resolution.CORRECTED))
-    for identity, episode in new_open.items():
-        if identity not in old_open and identity not in begun:
-            transitions.append(Transition(Step.OPENED, episode, episode.opened_us, new.deal))
-        elif identity in old_open and _shown(episode) != _shown(old_open[identity]) and identity not in begun:
-            transitions.append(Transition(Step.UPDATED, episode, new.now_us, new.deal))
-    return transitions
+    transitions: list[Transition] = []
+    for identity in dict.fromkeys((*true, *heard)):
+        told, is_true = heard.get(identity, []), true.get(identity, [])
+        if [_said(one) for one in is_true[: len(told)]] == [_said(one) for one in told]:
+            transitions += is_true[len(told) :]
+        else:
+            transitions += _difference(old_open.get(identity), new_open.get(identity), is_true, new)
+    return sorted(transitions, key=lambda one: one.at_us)
+
+
+def _difference(was: Episode | None, now: Episode | None, is_true: list[Transition], new: Watch) -> list[Transition]:
+    """What leads from an episode as it was heard to what it is."""
+    if was is None:
+        return [] if now is None else [Transition(Step.OPENED, now, now.opened_us, new.deal)]
+    if now is None:
+        ended = is_true[-1] if is_true else Transition(Step.RESOLVED, was, new.now_us, new.deal, Resolution.CORRECTED)
+        return [ended]
+    return [] if _shown(was) == _shown(now) else [Transition(Step.UPDATED, now, new.now_us, new.deal)]
+
+
+def _by_identity(transitions: list[Transition]) -> dict[tuple[str, str], list[Transition]]:
+    found: dict[tuple[str, str], list[Transition]] = {}
+    for one in transitions:
+        found.setdefault(one.episode.identity, []).append(one)
+    return found
 
 
 def _said(transition: Transition) -> tuple[object, ...]:
-    episode = transition.episode
-    return (
-        transition.step,
-        *episode.identity,
-        transition.at_us,
-        transition.resolution,
-        episode.severity,
-        episode.reason,
-    )
+    return (transition.step, transition.at_us, transition.resolution, *_shown(transition.episode))
 
 
 def _shown(episode: Episode) -> tuple[object, ...]:
-    return (episode.severity, episode.reason, episode.details, episode.opened_us)
+    """What others see of an episode; causes count as the events that they are, wherever those stand."""
+    return (
+        episode.severity,
+        episode.reason,
+        episode.observed,
+        episode.limit,
+        episode.details,
+        episode.opened_us,
+        [mark.event for mark in episode.causes],
+    )
 
 
 def _open(watch: Watch) -> dict[tuple[str, str], Episode]:

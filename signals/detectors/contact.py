@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signals.deal import ACTIVITIES
+from signals.deal import ACTIVITIES, Contact
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days
 from signals.episodes import Finding
 from topics.instants import rfc3339
@@ -16,12 +16,12 @@ def _contact_gap(case: Case) -> Verdict:
     passes unkept) and end it again (a meeting ends, and was a contact).
     """
     deal, at_us = case.deal, case.at_us
-    start_us = deal.last_contact_us(at_us)
-    what = "contact"
-    if start_us is None:
-        start_us, what = deal.created_us, "contact since the deal was created"
-    if start_us is None:
+    start, what = deal.last_contact(at_us), "contact"
+    if start is None and deal.created_us is not None:
+        start, what = Contact(deal.created_us, deal.created_mark), "contact since the deal was created"
+    if start is None:
         return NOTHING
+    start_us = start.at_us
     limit_us, plan_us = case.stage.contact_us, case.rules.plan_us
     changes = [start_us + limit_us]
     planned = False
@@ -36,7 +36,8 @@ def _contact_gap(case: Case) -> Verdict:
     if planned or at_us - start_us <= limit_us:
         return Verdict(due_us=due_us)
     reason = f"no {what} for more than {in_days(limit_us)}, and none is planned"
-    finding = Finding(reason, anchor=rfc3339(start_us), start_us=start_us, limit_us=limit_us)
+    causes = () if start.mark is None else (start.mark,)
+    finding = Finding(reason, anchor=rfc3339(start_us), start_us=start_us, limit_us=limit_us, causes=causes)
     return Verdict((finding,), due_us)
 
 

@@ -13,8 +13,8 @@ def _high_intent(case: Case) -> Verdict:
     """A high-intent event that no contact has followed yet; the deal keeps one per intent and window."""
     if not case.deal.intents:
         return NOTHING
-    contact_us = case.deal.last_contact_us(case.at_us)
-    waiting = [one for one in case.deal.intents if contact_us is None or contact_us < one.at_us]
+    contact = case.deal.last_contact(case.at_us)
+    waiting = [one for one in case.deal.intents if contact is None or contact.at_us < one.at_us]
     if not waiting:
         return NOTHING
     meetings = [one.contact_us() for one in case.deal.activities.values()]

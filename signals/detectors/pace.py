@@ -28,7 +28,12 @@ def _cycle_exceeded(case: Case) -> Verdict:
     if created_us is None or limit_us is None:
         return NOTHING
     of_segment = f" for {case.segment.name}" if case.segment is not None else ""
-    finding = Finding(f"open for more than {in_days(limit_us)}, the corridor{of_segment}", anchor=rfc3339(created_us))
+    mark = case.deal.created_mark
+    finding = Finding(
+        f"open for more than {in_days(limit_us)}, the corridor{of_segment}",
+        anchor=rfc3339(created_us),
+        causes=() if mark is None else (mark,),
+    )
     return over_limit(created_us, limit_us, case.at_us, finding)
 
 
