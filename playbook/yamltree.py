@@ -69,11 +69,12 @@ def read(text: str) -> Tree:
 def _build(loader: Any, root: yaml.Node | None) -> Tree:  # noqa: ANN401 - one of two loaders without a common type
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return _nothing(1, "the file is empty")
-    size = _expanded(root, {})
-    if size is None:
+    extent = _extent(root, {})
+    if extent is None:
         return _nothing(1, "an alias stands inside what it names")
-    if size > MAX_VALUES:
-        return _nothing(1, f"more than {MAX_VALUES:,} values once aliases are written out")
+    if extent.values > MAX_VALUES or extent.depth > MAX_DEPTH + 1:
+        limit = f"more than {MAX_VALUES:,} values or {MAX_DEPTH} levels"
+        return _nothing(1, f"{limit} once aliases are written out")
     builder = _Builder(loader)
     values = builder.value(root, (), _line(root.start_mark))
     return Tree(values, builder.lines, tuple(builder.flaws))
@@ -143,22 +144,29 @@ def _too_deep(text: str) -> int | None:
     return None
 
 
-def _expanded(node: yaml.Node, known: dict[int, int | None]) -> int | None:
-    """How many values the node is with every alias written out; None when it contains itself.
+class _Extent(NamedTuple):
+    """How many values a node is with every alias written out, and how deep they are nested."""
 
-    Each node is counted once however often it is named, so a bomb costs no more than its text.
+    values: int
+    depth: int
+
+
+def _extent(node: yaml.Node, known: dict[int, _Extent | None]) -> _Extent | None:
+    """The extent of a node; None when it contains itself.
+
+    Each node is measured once however often it is named, so a bomb costs no more than its text.
     """
     if id(node) in known:
         return known[id(node)]
     known[id(node)] = None
-    total = 1
+    total, depth = 1, 0
     for child in _children(node):
-        size = _expanded(child, known)
-        if size is None:
+        inner = _extent(child, known)
+        if inner is None:
             return None
-        total += size
-    known[id(node)] = total
-    return total
+        total, depth = total + inner.values, max(depth, inner.depth)
+    known[id(node)] = _Extent(total, depth + 1)
+    return known[id(node)]
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -12,6 +12,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcd", "bcde", strict=True)
 )
 
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 60))
+
 REFUSED = [
     ("an empty file", "", 1, "the file is empty"),
     ("only a comment", "# nothing\n", 1, "the file is empty"),
@@ -35,13 +37,14 @@ REFUSED = [
     ("a day that does not exist", "a: 1\nb: 2024-02-31\n", 2, "not a value"),
     ("an alias inside what it names", "a: &a [*a]\n", 1, "an alias stands inside what it names"),
     ("an alias of nothing", "a: 1\nb: *c\n", 2, "undefined alias"),
-    ("a bomb of aliases", BOMB, 1, "more than 100,000 values once aliases are written out"),
+    ("a bomb of aliases", BOMB, 1, "more than 100,000 values or 40 levels once aliases are written out"),
     (
         "a bomb of merges",
         BOMB.replace("[x", "[{x: 1}").replace("e: &e [", "e:\n  <<: ["),
         1,
         "more than 100,000 values",
     ),
+    ("a chain of aliases", CHAIN, 1, "more than 100,000 values or 40 levels once aliases are written out"),
     ("nesting without end", "a: 1\nb: " + "[" * 5000 + "]" * 5000, 2, "nested more than 40 levels deep"),
     ("a control character", "a: 1\nb: \x07\n", 1, "not YAML"),
     ("a byte-order of halves", "a: \ud800\n", 1, "not YAML"),
