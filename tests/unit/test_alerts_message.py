@@ -128,7 +128,7 @@ def signals(draw_: st.DrawFn) -> Signal:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(signal=signals(), action=TEXT.map(lambda text: text[:300]), via=st.sampled_from(Reason))
 def test_any_signal_makes_a_message_that_slack_takes_and_that_does_nothing(
     signal: Signal, action: str, via: Reason
