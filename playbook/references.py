@@ -60,8 +60,8 @@ def _intent_variables(book: Part) -> Iterator[Finding]:
 
 def _pipelines(book: Part) -> Iterator[Finding]:
     pipelines = book.parts("pipelines")
-    yield from _repeated("pipeline", _names(pipelines))
-    yield from _repeated("pipeline value", [each for pipeline in pipelines for each in pipeline.texts("values")])
+    named = [each for one in pipelines for each in _unlike([*_names([one]), *one.texts("values")])]
+    yield from _repeated("pipeline name or value", named)
     rest = [pipeline for pipeline in pipelines if not pipeline.values.get("values")]
     for pipeline in rest[1:]:
         yield pipeline.path, f"cannot be reached: {rest[0].text('name')!r} already takes every other pipeline value"
@@ -69,9 +69,8 @@ def _pipelines(book: Part) -> Iterator[Finding]:
 
 def _stage_names(book: Part) -> Iterator[Finding]:
     for pipeline in book.parts("pipelines"):
-        named: list[Named] = []
-        for stage in pipeline.parts("stages"):
-            named += _unlike([*_names([stage]), *stage.texts("values")])
+        stages = pipeline.parts("stages")
+        named = [each for one in stages for each in _unlike([*_names([one]), *one.texts("values")])]
         yield from _repeated("stage name or value", named)
 
 

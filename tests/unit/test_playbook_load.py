@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbook.load import Loaded, PlaybookError, Problem, content_hash, load
@@ -131,6 +131,17 @@ def test_a_second_pipeline_for_all_the_rest_cannot_be_reached() -> None:
     assert [(each.path, "'Sales' already takes" in each.reason) for each in found] == [("pipelines[1]", True)]
 
 
+@pytest.mark.parametrize(
+    ("values", "text"), [("[renew]", "renew"), ("[Sales]", "Sales"), ("[Renewals, renew]", "renew")]
+)
+def test_a_value_leads_to_one_pipeline(values: str, text: str) -> None:
+    body = GOOD[GOOD.index("    sql_stage") : GOOD.index("segments:")]
+    more = f"  - name: Renewals\n    values: {values}\n{body}  - name: Old\n    values: [renew]\n{body}segments:\n"
+    found = problems(GOOD.replace("segments:\n", more, 1))
+    assert f"the pipeline name or value {text!r} stands twice" in [each.reason for each in found]
+    assert {each.path for each in found} <= {"pipelines[1].values[0]", "pipelines[2].values[0]"}
+
+
 def test_a_circle_of_leads_is_named_at_each_of_its_owners() -> None:
     found = problems(GOOD.replace("ids: [u2]", "ids: [u2], lead: Ana"))
     assert [(each.line, each.path) for each in found] == [(20, "owners[0].lead"), (21, "owners[1].lead")]
@@ -178,6 +189,7 @@ def _written(value: object, draw: st.DataObject) -> object:
     return [_written(each, draw) for each in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_writing_the_same_otherwise_keeps_the_version(data: st.DataObject) -> None:
     values = _written(yaml.safe_load(GOOD), data)
@@ -194,6 +206,7 @@ def test_writing_the_same_otherwise_keeps_the_version(data: st.DataObject) -> No
     assert load(spaced, "other.yaml") == load(GOOD, "book.yaml")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_comments_and_blank_lines_between_any_two_lines_keep_the_version(data: st.DataObject) -> None:
     lines = GOOD.splitlines(keepends=True)

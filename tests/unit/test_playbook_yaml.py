@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbook import yamltree
@@ -76,6 +76,7 @@ def test_a_missing_key_has_the_line_of_what_it_is_missing_from() -> None:
     assert tree.line_of(("nowhere",)) == 1
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab: -[]{}&*!#|>'\"\n\t%@`,?<=1~\x00é"), max_size=60))
 def test_never_raises(text: str) -> None:
     tree = yamltree.read(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
@@ -31,6 +31,7 @@ def test_plain(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("[bold]x[/bold]")
 @example("[link=http://evil.example]here[/link]")
