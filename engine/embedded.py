@@ -2,17 +2,14 @@
 
 For trying out and small teams on one machine: one worker per program, under 200,000 records. It keeps everything in
 memory and writes one file every few seconds, so killing it may lose the last seconds. Who needs more runs Kafka; see
-`docs/decisions/embedded-broker.md`. `COMMANDS` is the one place that knows which broker this is.
+`docs/decisions/embedded-broker.md`. `noida_command` is the one place that knows which broker this is.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -20,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from engine.children import start_child, stop_child
+
 PURPOSE = "embedded broker: for trying out and small teams on one machine; for more, run Kafka and set the broker"
 READY_S = 20.0
 STOP_S = 5.0
-_PR_SET_PDEATHSIG = 1
 
 
 class NoEmbeddedBroker(Exception):  # noqa: N818  # a state of the machine rather than a fault
@@ -57,7 +55,7 @@ def noida_command(port: int, data_dir: Path) -> list[str]:
 class EmbeddedBroker:
     """A broker process on loopback, in a data folder of its own. A context manager; also from async code.
 
-    It stops with the `with` block; on Linux it also stops when this process dies, however that happens.
+    It stops with the `with` block; on Linux it also stops when the thread that started it dies, however that happens.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class EmbeddedBroker:
         port: int | None = None,
         command: Callable[[int, Path], list[str]] = noida_command,
     ) -> None:
-        self.data_dir = data_dir
+        self.data_dir = data_dir.resolve()  # the broker runs in it
         self.port = port if port is not None else free_port()
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,16 +84,7 @@ class EmbeddedBroker:
         command = self._command(self.port, self.data_dir)
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data_dir.chmod(0o700)
-        with (self.data_dir / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # the command is our own package's binary
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.data_dir,
-                start_new_session=True,
-                preexec_fn=die_with_parent(os.getpid()),  # noqa: PLW1509  # only a system call between fork and exec
-            )
+        self._process = start_child(command, self.data_dir, self.data_dir / "broker.log")
         try:
             self._wait_until_ready()
         except BaseException:
@@ -105,15 +94,8 @@ class EmbeddedBroker:
     def stop(self) -> None:
         """Stop it, and whatever it started."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            _signal_group(process, number)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                continue
-            return
+        if process is not None:
+            stop_child(process, STOP_S)
 
     def running(self) -> bool:
         """Whether the process lives."""
@@ -154,33 +136,3 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
     except OSError:
         return False
     return head[4:8] == b"\x00\x00\x00\x01"
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
-        if os.name == "nt":
-            process.terminate()
-        else:
-            os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return
-
-
-def die_with_parent(parent: int) -> Callable[[], None] | None:
-    """What the child does before it becomes the broker: keep its files to us, and ask Linux to die with the parent.
-
-    Linux takes the thread that starts the child for its parent, so start the broker from a thread that stays.
-    """
-    if os.name == "nt":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-    def ask() -> None:
-        os.umask(0o077)
-        if libc is None:
-            return
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before we could ask
-            os._exit(0)
-
-    return ask

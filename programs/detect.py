@@ -12,7 +12,6 @@ from engine.records import Batch, Output, Record
 from engine.state import Store
 from programs.times import Times
 from signals.emit import Position
-from signals.indicators import Totals
 from signals.judge import Panel, Stored
 from signals.metrics import DetectMetrics
 from signals.partition import Partition
@@ -91,9 +90,9 @@ class MakeDetect:
         self._alive: WeakSet[Detect] = WeakSet()
         self._metrics: DetectMetrics | None = None
 
-    def totals(self) -> list[Totals]:
-        """The sums of the partitions that are served here now."""
-        return [detect.partition.totals for detect in self._alive]
+    def served(self) -> list[Partition]:
+        """The partitions that are served here now."""
+        return [detect.partition for detect in self._alive]
 
     def report_to(self, metrics: DetectMetrics) -> None:
         """Count into these metrics from now on."""

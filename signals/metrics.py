@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from signals.indicators import Cell, Totals
+from topics.instants import SECOND_US
 
 _CELL = ("pipeline", "segment", "team")
+
+
+class Served(Protocol):
+    """A partition that is served here, as the metrics read it."""
+
+    totals: Totals
+    known_deals: int
+
+    @property
+    def number(self) -> int:
+        """The partition's number."""
+
+    @property
+    def tick_us(self) -> int:
+        """Its last tick."""
 
 
 class InputMetrics:
@@ -42,7 +59,7 @@ class JoinMetrics:
 class DetectMetrics:
     """What the brain folded and said, and the sums of the deals that are served here."""
 
-    def __init__(self, registry: CollectorRegistry, totals: Callable[[], Iterable[Totals]]) -> None:
+    def __init__(self, registry: CollectorRegistry, served: Callable[[], Iterable[Served]]) -> None:
         self.events = Counter(
             "signals_events",
             "Events folded into deals, by their fate: folded, refolded, duplicate, too_late, undecodable.",
@@ -61,14 +78,14 @@ class DetectMetrics:
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
             registry=registry,
         )
-        registry.register(_Sums(totals))
+        registry.register(_Sums(served))
 
 
 class _Sums(Collector):
     """The indicators, read from the partitions' sums when Prometheus asks. PromQL adds up and divides."""
 
-    def __init__(self, totals: Callable[[], Iterable[Totals]]) -> None:
-        self._totals = totals
+    def __init__(self, served: Callable[[], Iterable[Served]]) -> None:
+        self._served = served
 
     def describe(self) -> Iterable[Metric]:
         """No names that depend on the state."""
@@ -76,7 +93,15 @@ class _Sums(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One family per indicator."""
-        totals = list(self._totals())
+        served = list(self._served())
+        totals = [one.totals for one in served]
+        yield _family("signals_known_deals", "Deals with a state.", (), [((), sum(one.known_deals for one in served))])
+        yield _family(
+            "signals_last_tick_timestamp_seconds",
+            "Every deal of the partition has been judged up to there.",
+            ("partition",),
+            [((str(one.number),), one.tick_us / SECOND_US) for one in served],
+        )
         yield _family("signals_open_deals", "Open deals.", _CELL, _cells(one.open_deals for one in totals))
         yield _family(
             "signals_deals_over_cycle",

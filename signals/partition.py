@@ -54,6 +54,7 @@ class Partition:
         self._panel, self._store, self._position = panel, store, position
         self.totals = Totals()
         self._standings: dict[str, Standing] = {}
+        self.known_deals = 0
         self._dues: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
         self._loading: dict[str, set[str]] = {}
@@ -67,12 +68,14 @@ class Partition:
         self._load()
 
     @property
+    def number(self) -> int:
+        """The partition's number."""
+        return self._position.partition
+
+    @property
     def tick_us(self) -> int:
         """The last tick: every deal has been judged up to there."""
         return self._meta.tick_us
-
-    def __len__(self) -> int:
-        return len(self._standings)
 
     def fold(self, batch: Iterable[Stored]) -> Folded:
         """Fold a batch; write the states that changed to the store; return what is to be said."""
@@ -87,6 +90,7 @@ class Partition:
         for key, value in self._store.items():
             if key != META_KEY:
                 state = _decode(value)
+                self.known_deals += 1
                 self._indexed(key.decode(), state)
         self._heap = [(due_us, key) for key, due_us in self._dues.items()]
         heapq.heapify(self._heap)
@@ -166,6 +170,7 @@ class Partition:
                 continue
             self._store.put(key.encode(), _encode(state))
             self._indexed(key, state)
+            self.known_deals += before is None
             if before is None or state.now != before.now:
                 views[key] = view_of(self._panel.rules, state.now)
         meta = _encode(self._meta)

@@ -1,0 +1,5 @@
+"""`python -m programs` is the `signals` command: `up` starts its children with it."""
+
+from programs.cli import main
+
+main()

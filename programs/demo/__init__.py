@@ -1,0 +1,1 @@
+"""The demo: the whole product on one machine, fed by a simulated sales team whose clock runs fast."""

@@ -1,0 +1,94 @@
+"""Everything of one machine: a broker, the topics, one child per program. What `up` and `demo` share."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.admin import BrokerAway, apply, wait_for_broker
+from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
+from engine.settings import Broker
+from programs.commands.topics import specs
+from programs.failures import WorkError
+from programs.settings import PROGRAMS
+from programs.startup import Ready, to_broker
+from programs.supervisor import Child, command_of
+
+#: A broker that was named has this long to answer before `up` gives up.
+BROKER_WAIT_S = 60.0
+
+
+class Installation(NamedTuple):
+    """A machine's worth of the product, before its programs run."""
+
+    broker: Broker
+    embedded: bool
+    ports: dict[str, int]
+
+    def metrics(self, host: str) -> dict[str, str]:
+        """Where each program answers Prometheus."""
+        return {name: f"http://{host}:{port}/metrics" for name, port in self.ports.items()}
+
+
+@contextmanager
+def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
+    """A broker that answers, with every topic in place. An embedded one is stopped in the end.
+
+    Raises WorkError with one line when that cannot be had.
+    """
+    settings = ready.settings
+    with ExitStack() as stack:
+        servers = settings.broker.bootstrap
+        try:
+            if servers is None:
+                servers = stack.enter_context(EmbeddedBroker(data_dir / "broker")).servers
+            broker = to_broker(settings.broker, servers)
+            wait_for_broker(broker, BROKER_WAIT_S)
+            apply(broker, specs(ready), replication=settings.topics.replication)
+        except (NoEmbeddedBroker, BrokerAway) as error:
+            raise WorkError(str(error)) from None
+        yield Installation(broker, settings.broker.bootstrap is None, _ports(ready))
+
+
+def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:
+    """The programs as children, in an environment that tells them what was found."""
+    return [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
+
+
+def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]:
+    """What a child must know: the broker that was found, and the port that it was given (as its own base)."""
+    base = installation.ports[name] - PROGRAMS.index(name)
+    return {
+        "SIGNALS_BROKER": installation.broker.servers,
+        "SIGNALS_WEB_PORT": str(base),
+        "SIGNALS_DATA_DIR": str(ready.settings.data_dir.resolve()),
+        "SIGNALS_PLAYBOOK": str(ready.settings.playbook.resolve()) if ready.settings.playbook else "",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _ports(ready: Ready) -> dict[str, int]:
+    """A port for each program: the configured ones, or a free run of them where the base is 0."""
+    web = ready.settings.web
+    if web.base_port:
+        return {name: web.port(name) for name in PROGRAMS}
+    base = _free_run(web.host, len(PROGRAMS))
+    return {name: base + offset for offset, name in enumerate(PROGRAMS)}
+
+
+def _free_run(host: str, length: int) -> int:
+    """The first of `length` consecutive ports that are free now."""
+    while True:
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind((host, 0))
+            base: int = first.getsockname()[1]
+            try:
+                for port in range(base + 1, base + length):
+                    stack.enter_context(socket.socket()).bind((host, port))
+            except (OSError, OverflowError):
+                continue
+            return base

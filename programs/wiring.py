@@ -1,0 +1,142 @@
+"""The programs: `build(ready, servers) -> BatchApp` for each. What is wired to what stands here and nowhere else."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from alerts.metrics import Metrics
+from engine.batches import BatchApp, attach, build_app
+from engine.clock import ClockPlan, Upstream, add_clock
+from engine.records import Output
+from engine.ticking import Mode
+from programs.detect import MakeDetect
+from programs.ingest import MakeIngest
+from programs.join import make_join
+from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy
+from programs.route import INPUT as ROUTE_INPUT
+from programs.route import make_route
+from programs.send import INPUT as SEND_INPUT
+from programs.send import make_send, make_voice, make_world
+from programs.startup import Ready, to_engine
+from programs.times import Times
+from signals.joining import intents_of
+from signals.judge import panel_of
+from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
+from signals.rules import Rules
+from topics.catalog import (
+    ALERT_LEDGER,
+    DEAL_EVENTS,
+    PEOPLE_EVENTS,
+    STATE_DETECT,
+    STATE_FANOUT,
+    STATE_JOIN,
+    STATE_NOTIFY,
+)
+from topics.codec import encode
+from topics.events import Tick, event_id
+
+Build = Callable[[Ready, str], BatchApp]
+
+
+def _app(ready: Ready, name: str, servers: str) -> BatchApp:
+    return build_app(to_engine(ready.settings, name, servers), CollectorRegistry())
+
+
+def ingest(ready: Ready, servers: str) -> BatchApp:
+    """crm.raw.* -> deal.events, people.events, crm.rejected; and the clock."""
+    app = _app(ready, "ingest", servers)
+    make = MakeIngest(ready.sources, InputMetrics(app.registry))
+    raw = tuple(sorted(make.sources))
+    attach(app, raw, make, state_topic=None)
+    app.ready_checks["sources"] = make.health.not_ready
+    settings = ready.settings.clock
+    plan = ClockPlan(
+        upstream=(Upstream(raw, "ingest"), Upstream((PEOPLE_EVENTS,), "join")),
+        target=DEAL_EVENTS,
+        leader=raw[0],
+        payload=tick,
+        grace_us=max(source.grace_us for source in ready.sources),
+        mode=Mode(settings.mode),
+        interval_s=settings.interval_seconds,
+    )
+    add_clock(app, plan)
+    return app
+
+
+def tick(at_us: int, partition: int) -> Output:
+    """The record that says: it is `at_us`."""
+    event = Tick(id=event_id("tick", at_us), key="", source="", at_us=at_us)
+    return Output(DEAL_EVENTS, b"", encode(event), partition=partition)
+
+
+def join(ready: Ready, servers: str) -> BatchApp:
+    """people.events -> deal.events, deal.signals."""
+    app = _app(ready, "join", servers)
+    intents = intents_of(ready.playbook.playbook, ready.playbook.hash)
+    make = functools.partial(make_join, intents, JoinMetrics(app.registry), _times(ready))
+    attach(app, [PEOPLE_EVENTS], make, state_topic=STATE_JOIN)
+    return app
+
+
+def detect(ready: Ready, servers: str) -> BatchApp:
+    """deal.events -> deal.signals, deal.current."""
+    app = _app(ready, "detect", servers)
+    rules = Rules(ready.playbook.playbook, ready.playbook.hash, ready.sources)
+    make = MakeDetect(panel_of(rules), _times(ready))
+    make.report_to(DetectMetrics(app.registry, make.served))
+    attach(app, [DEAL_EVENTS], make, state_topic=STATE_DETECT)
+    return app
+
+
+def route(ready: Ready, servers: str) -> BatchApp:
+    """deal.signals -> route.*."""
+    app = _app(ready, "route", servers)
+    make = functools.partial(make_route, ready.playbook.playbook, Metrics(app.registry))
+    attach(app, [ROUTE_INPUT], make, state_topic=None)
+    return app
+
+
+def notify(ready: Ready, servers: str) -> BatchApp:
+    """deal.signals -> alert.inbox -> alert.outbox, alert.log."""
+    app = _app(ready, "notify", servers)
+    metrics = Metrics(app.registry)
+    fanout = functools.partial(make_fanout, ready.playbook.playbook, metrics)
+    attach(app, [FANOUT_INPUT], fanout, state_topic=STATE_FANOUT)
+    attach(app, [POLICY_INPUT], functools.partial(make_policy, metrics), state_topic=STATE_NOTIFY)
+    return app
+
+
+def send(ready: Ready, servers: str) -> BatchApp:
+    """alert.outbox -> Slack, or the terminal."""
+    app = _app(ready, "send", servers)
+    metrics = Metrics(app.registry)
+    slack = ready.settings.slack
+    token = None if slack.token is None else slack.token.get_secret_value()
+    voice = make_voice(token, slack.api_url, metrics, _write)
+    world = make_world(ready.playbook.playbook, voice, metrics)
+    attach(app, [SEND_INPUT], functools.partial(make_send, world), state_topic=ALERT_LEDGER)
+    return app
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _times(ready: Ready) -> Times:
+    return Times(ready.settings.clock.mode)
+
+
+#: Every program by its name, in the order of the flow.
+BUILDS: dict[str, Build] = {
+    "ingest": ingest,
+    "join": join,
+    "detect": detect,
+    "route": route,
+    "notify": notify,
+    "send": send,
+}
