@@ -24,6 +24,7 @@ from topics.views import DealView
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(State).decode
+_replace = msgspec.structs.replace
 
 
 class Meta(msgspec.Struct, array_like=True):
@@ -91,9 +92,12 @@ class Partition:
             if key != META_KEY:
                 state = _decode(value)
                 self.known_deals += 1
-                self._indexed(key.decode(), state)
-        self._heap = [(due_us, key) for key, due_us in self._dues.items()]
-        heapq.heapify(self._heap)
+                self._counted(key.decode(), state)
+                self._waits(key.decode(), state)
+                due_us = state.due_us
+                if due_us is not None and not state.now.deal.loading:
+                    self._dues[key.decode()] = due_us
+        self._heap = _heap_of(self._dues)
 
     def _one(self, stored: Stored) -> None:
         event = stored.event
@@ -104,7 +108,7 @@ class Partition:
         elif isinstance(event, LoadStarted):
             self._meta.leases[event.source] = event.lease_us
         elif isinstance(event, LoadEnded):
-            self._load_ended(stored, event.source)
+            self._load_ended(event, stored.offset)
         else:
             self._step(event.key, stored)
 
@@ -112,17 +116,24 @@ class Partition:
         if tick.at_us <= self._meta.tick_us:
             return
         self._meta.tick_us = tick.at_us
-        for source in [name for name, lease_us in self._meta.leases.items() if lease_us < tick.at_us]:
-            self._load_ended(Stored(_load_end(source, tick), stored.offset), source)
+        leases = self._meta.leases
+        # A load whose lease is over is dead; history that comes without a lease belongs to a load that has ended.
+        for source in sorted(source for source in {*leases, *self._loading} if leases.get(source, 0) < tick.at_us):
+            self._load_ended(_load_end(source, tick), stored.offset)
         heap = self._heap
         while heap and heap[0][0] < tick.at_us:
             due_us, key = heapq.heappop(heap)
             if self._dues.get(key) == due_us:
                 self._step(key, stored)
 
-    def _load_ended(self, stored: Stored, source: str) -> None:
-        self._meta.leases.pop(source, None)
-        self._each(sorted(self._loading.get(source, ())), stored)
+    def _load_ended(self, event: LoadEnded, offset: int) -> None:
+        """Free the deals of a load. Its end comes after all that it loaded, whatever instant that bears."""
+        self._meta.leases.pop(event.source, None)
+        for key in sorted(self._loading.get(event.source, ())):
+            state = self._state(key)
+            last_us = 0 if state is None else state.now.now_us
+            after = event if event.at_us > last_us else _replace(event, at_us=last_us + 1)
+            self._step(key, Stored(after, offset))
 
     def _each(self, keys: Iterable[str], stored: Stored) -> None:
         for key in keys:
@@ -139,6 +150,7 @@ class Partition:
         self._fates[stepped.fate] += 1
         if stepped.state is not state:
             self._states[key] = stepped.state
+            self._waits(key, stepped.state)
         self._due(key, stepped.state, stepped.due_us)
         self._say(stepped.transitions)
 
@@ -157,6 +169,18 @@ class Partition:
         elif self._dues.get(key) != due_us:
             self._dues[key] = due_us
             heapq.heappush(self._heap, (due_us, key))
+            if len(self._heap) > 2 * len(self._dues) + 64:
+                self._heap = _heap_of(self._dues)
+
+    def _waits(self, key: str, state: State) -> None:
+        """Keep the index of the deals that are being loaded."""
+        deal = state.now.deal
+        if deal.loading:
+            self._loading.setdefault(deal.source, set()).add(key)
+        elif deal.source in self._loading:
+            self._loading[deal.source].discard(key)
+            if not self._loading[deal.source]:
+                del self._loading[deal.source]
 
     def _say(self, transitions: list[Transition]) -> None:
         rules = self._panel.rules
@@ -169,7 +193,7 @@ class Partition:
             if state is before:
                 continue
             self._store.put(key.encode(), _encode(state))
-            self._indexed(key, state)
+            self._counted(key, state)
             self.known_deals += before is None
             if before is None or state.now != before.now:
                 views[key] = view_of(self._panel.rules, state.now)
@@ -180,22 +204,20 @@ class Partition:
         self._states, self._before = {}, {}
         return views
 
-    def _indexed(self, key: str, state: State) -> None:
-        """Bring due, sums and the loading index in line with a state."""
-        deal = state.now.deal
+    def _counted(self, key: str, state: State) -> None:
+        """Bring the sums in line with a state."""
         after = standing_of(self._panel.rules, state.now)
         self.totals.change(self._standings.get(key), after)
         if after is None:
             self._standings.pop(key, None)
         else:
             self._standings[key] = after
-        if deal.loading:
-            self._loading.setdefault(deal.source, set()).add(key)
-        elif deal.source in self._loading:
-            self._loading[deal.source].discard(key)
-        due_us = state.due_us
-        if due_us is not None and not deal.loading:
-            self._dues.setdefault(key, due_us)
+
+
+def _heap_of(dues: dict[str, int]) -> list[tuple[int, str]]:
+    heap = [(due_us, key) for key, due_us in dues.items()]
+    heapq.heapify(heap)
+    return heap
 
 
 def _load_end(source: str, tick: Tick) -> LoadEnded:

@@ -11,7 +11,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from signals.step import HORIZON_US
-from tests.unit.brain_story import activity_of, at, change_of, created, gap, intent, load_ended, removed, tick
+from tests.unit.brain_story import (
+    activity_of,
+    at,
+    change_of,
+    created,
+    gap,
+    intent,
+    load_ended,
+    load_started,
+    removed,
+    source_gap,
+    tick,
+)
 from topics.events import DealEvent, Scalar, Tick
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
 
@@ -147,3 +159,29 @@ def arrivals(draw: st.DrawFn, of: st.SearchStrategy[list[DealEvent]] = histories
     coming.sort(key=lambda one: (one[0], one[1]))
     until_us = at(60)
     return Arrival(events, [event for _, _, event in coming] + [tick(until_us)], until_us)
+
+
+_DEALS = ("crm/acme:D1", "crm/acme:D2", "crm/acme:D3")
+_CONTROLS: tuple[Shape, ...] = (
+    lambda at_us: load_started(at_us, at_us + 5 * DAY_US),
+    load_ended,
+    source_gap,
+    tick,
+    tick,
+    tick,
+)
+
+
+@st.composite
+def partition_logs(draw: st.DrawFn) -> list[DealEvent]:
+    """What one partition holds: three deals, controls and ticks, late and repeated events."""
+    some = st.tuples(instants, st.sampled_from(_CALM + _RARE), st.sampled_from(_DEALS), _delays)
+    control = st.tuples(instants, st.sampled_from(_CONTROLS))
+    coming: list[tuple[int, DealEvent]] = [
+        (at(index), created(at(index), key, stage="Lead", need=True, amount=500.0)) for index, key in enumerate(_DEALS)
+    ]
+    for at_us, make, key, delay in draw(st.lists(some, min_size=20, max_size=60)):
+        coming.append((at_us + delay, msgspec.structs.replace(make(at_us), key=key)))
+    coming += [(at_us, make(at_us)) for at_us, make in draw(st.lists(control, min_size=5, max_size=20))]
+    coming.sort(key=lambda one: one[0])
+    return [event for _, event in coming]

@@ -1,0 +1,205 @@
+"""A partition: batches, ticks, loads, gaps, sums, restarts. What it says depends on the log alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signals.emit import Position
+from signals.indicators import Totals, standing_of
+from signals.judge import Stored
+from signals.keyed import DictStore
+from signals.partition import META_KEY, Folded, Partition
+from signals.step import Fate, State
+from tests.unit.brain_story import (
+    PANEL,
+    SOURCE,
+    at,
+    changed,
+    created,
+    gap,
+    load_ended,
+    load_started,
+    source_gap,
+    tick,
+)
+from tests.unit.brain_streams import examples, partition_logs
+from topics.codec import encode
+from topics.events import DealEvent
+from topics.signals import Signal, Step
+
+POSITION = Position("deal.events", 3)
+_decode = msgspec.msgpack.Decoder(State).decode
+D1, D2 = "crm/acme:D1", "crm/acme:D2"
+
+
+def a_partition(store: DictStore | None = None) -> Partition:
+    return Partition(PANEL, DictStore() if store is None else store, POSITION)
+
+
+def stored(log: list[DealEvent]) -> list[Stored]:
+    return [Stored(event, offset) for offset, event in enumerate(log)]
+
+
+def said(signals: list[Signal]) -> list[tuple[str, str, str]]:
+    return [(one.deal_id, one.kind.value, one.transition.value) for one in signals]
+
+
+def backfill(event: DealEvent) -> DealEvent:
+    return msgspec.structs.replace(event, origin="backfill")
+
+
+def states(store: DictStore) -> dict[str, State]:
+    return {key.decode(): _decode(value) for key, value in store.items() if key != META_KEY}
+
+
+def recount(store: DictStore) -> Totals:
+    totals = Totals()
+    for state in states(store).values():
+        totals.change(None, standing_of(PANEL.rules, state.now))
+    return totals
+
+
+def figures(totals: Totals) -> dict[str, Counter[object]]:
+    """The sums that are not zero."""
+    return {name: +Counter(part) - Counter() for name, part in vars(totals).items()}
+
+
+@given(partition_logs(), st.lists(st.integers(0, 80), max_size=12))
+@examples(60)
+def test_neither_batches_nor_restarts_change_what_is_said(log: list[DealEvent], cuts: list[int]) -> None:
+    whole_store, parts_store = DictStore(), DictStore()
+    whole = a_partition(whole_store).fold(stored(log)).signals
+    parts: list[Signal] = []
+    bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
+    for begin, end in pairwise(bounds):
+        parts += a_partition(parts_store).fold(stored(log)[begin:end]).signals
+    assert [encode(one) for one in parts] == [encode(one) for one in whole]
+    assert dict(parts_store.items()) == dict(whole_store.items())
+
+
+@given(partition_logs())
+@examples(60)
+def test_sums_kept_by_difference_equal_a_recount_after_every_event(log: list[DealEvent]) -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    for one in stored(log):
+        partition.fold([one])
+        assert figures(partition.totals) == figures(recount(store))
+    assert figures(a_partition(store).totals) == figures(partition.totals)
+
+
+@given(partition_logs())
+@examples(60)
+def test_after_a_tick_no_deal_is_overdue(log: list[DealEvent]) -> None:
+    store = DictStore()
+    a_partition(store).fold(stored([*log, tick(at(90))]))
+    for key, state in states(store).items():
+        assert state.due_us is None or state.due_us >= at(90) or state.now.deal.loading, key
+
+
+@given(partition_logs())
+@examples(40)
+def test_views_are_of_the_deals_that_changed_as_they_are_in_the_store(log: list[DealEvent]) -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    for one in stored(log):
+        before = dict(store.items())
+        views = partition.fold([one]).views
+        for key, value in store.items():
+            if key != META_KEY and (key not in before or _decode(before[key]).now != _decode(value).now):
+                assert key.decode() in views
+        opens = {key: len([one for one in state.now.episodes if one.told]) for key, state in states(store).items()}
+        assert all(len(view.open_signals) == opens[key] for key, view in views.items())
+
+
+LOAD: list[DealEvent] = [
+    load_started(at(0), at(40)),
+    backfill(created(at(0), D1, stage="Lead")),
+    backfill(created(at(1), D2, stage="Lead")),
+]
+
+
+@pytest.mark.parametrize("batches", [1, 2], ids=["in one batch", "in two batches"])
+def test_a_load_says_nothing_until_it_ends_and_then_what_holds(batches: int) -> None:
+    partition = a_partition()
+    log = [*LOAD, tick(at(30)), backfill(changed(at(12), D2, stage="Won")), load_ended(at(31)), tick(at(32))]
+    signals: list[Signal] = []
+    for part in [stored(log)] if batches == 1 else [stored(log)[:3], stored(log)[3:]]:
+        signals += partition.fold(part).signals
+    assert sorted(said(signals)) == [("D1", "contact_gap", "opened"), ("D1", "stage_overstay", "opened")]
+    assert {one.occurred_at for one in signals} == {"2024-03-11T00:00:00Z", "2024-03-06T00:00:00Z"}
+
+
+def test_a_dead_loader_frees_its_deals_when_its_lease_is_over() -> None:
+    partition = a_partition()
+    assert partition.fold(stored([*LOAD, tick(at(40))])).signals == []
+    freed = partition.fold([Stored(tick(at(40) + 1), 9)]).signals
+    assert {one.deal_id for one in freed} == {"D1", "D2"}
+    assert {one.transition for one in freed} == {Step.OPENED}
+
+
+def test_a_load_that_ends_before_what_it_loaded_frees_its_deals_all_the_same() -> None:
+    partition = a_partition()
+    later = backfill(changed(at(20), D1, amount=500.0))
+    signals = partition.fold(stored([*LOAD, later, load_ended(at(15)), tick(at(21))])).signals
+    assert {one.deal_id for one in signals} == {"D1", "D2"}
+
+
+def test_history_that_comes_after_its_load_has_ended_mutes_its_deal_until_the_next_tick_only() -> None:
+    partition = a_partition()
+    straggler = backfill(changed(at(6), D1, amount=500.0))
+    log = [*LOAD, load_ended(at(2)), straggler, tick(at(30)), tick(at(31))]
+    assert ("D1", "stage_overstay", "opened") in said(partition.fold(stored(log)).signals)
+
+
+def test_the_end_of_a_load_is_no_event_of_deals_that_were_not_loaded() -> None:
+    partition = a_partition()
+    log = [created(at(0), D1, stage="Lead"), *LOAD[:1], *LOAD[2:], load_ended(at(1))]
+    fates = partition.fold(stored(log)).fates
+    assert fates == {Fate.FOLDED: 3}
+
+
+def test_a_gap_of_the_whole_source_makes_its_deals_suspect_and_no_other() -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    other = created(at(0), "other/acme:D1", stage="Lead")
+    elsewhere = msgspec.structs.replace(other, source="other/acme")
+    partition.fold(stored([created(at(0), D1, stage="Lead"), elsewhere, source_gap(at(1))]))
+    assert {key: state.now.deal.suspect_us for key, state in states(store).items()} == {
+        D1: at(1),
+        "other/acme:D1": None,
+    }
+
+
+def test_a_gap_reaches_a_deal_that_came_in_the_same_batch() -> None:
+    whole = a_partition().fold(stored([created(at(0), D1, stage="Lead"), gap(at(1), D1), tick(at(30))]))
+    assert whole.signals == []
+
+
+def test_a_tick_that_does_not_move_time_on_is_nothing() -> None:
+    partition = a_partition()
+    partition.fold(stored([created(at(0), D1, stage="Lead"), tick(at(30))]))
+    assert partition.fold([Stored(tick(at(30)), 7), Stored(tick(at(29)), 8)]) == Folded([], {}, Counter())
+    assert partition.tick_us == at(30)
+
+
+def test_the_heap_of_dues_does_not_grow_with_the_events() -> None:
+    partition = a_partition()
+    partition.fold([Stored(created(at(0), D1, stage="Lead"), 0)])
+    for n in range(1, 2000):
+        partition.fold([Stored(changed(at(0) + n * 1_000_000, D1, stage=("Lead", "Demo")[n % 2]), n)])
+    assert len(partition._heap) < 200
+
+
+def test_causes_say_where_they_stand() -> None:
+    signals = a_partition().fold([Stored(created(at(0), D1, stage="Lead"), 41), Stored(tick(at(20)), 42)]).signals
+    assert {(cause.topic, cause.partition, cause.offset) for one in signals for cause in one.evidence.events} == {
+        ("deal.events", 3, 41)
+    }
+    assert signals[0].subject_key.split(":")[0] == SOURCE
