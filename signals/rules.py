@@ -99,7 +99,8 @@ class Rules:
             for value in (pipeline.name, *pipeline.values)
         }
         catch_all = [rule for pipeline, rule in zip(playbook.pipelines, compiled, strict=True) if not pipeline.values]
-        self._other = (catch_all or compiled)[0]
+        self._unnamed = (catch_all or compiled)[0]
+        self._other = catch_all[0] if catch_all else None
         self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
         self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
@@ -112,9 +113,9 @@ class Rules:
 
     def stage(self, deal: Deal, value: str) -> StageRule | None:
         """What a stage's value means in the deal's pipeline. None: the playbook does not define it."""
-        pipeline = deal.fields.get("pipeline")
-        rule = self._by_value.get(pipeline, self._other) if isinstance(pipeline, str) else self._other
-        return rule.by_value.get(value)
+        named = deal.fields.get("pipeline")
+        pipeline = self._unnamed if named is None else self._by_value.get(str(named), self._other)
+        return None if pipeline is None else pipeline.by_value.get(value)
 
     def segment(self, fields: Mapping[str, Scalar]) -> SegmentRule | None:
         """The first segment whose predicate is true."""

@@ -20,6 +20,7 @@ from programs.demo.feed import Feed
 from programs.demo.figures import look
 from programs.demo.routed import Routed
 from programs.demo.screen import Screen, summary
+from programs.demo.team import write_playbook
 from programs.failures import CallError, WorkError
 from programs.installation import Installation, children, installed
 from programs.logs import configure
@@ -60,7 +61,7 @@ def _environ(playbook: Path | None, folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALS_", "SLACK_"))}
     return kept | {
         "SIGNALS_DATA_DIR": str(folder),
-        "SIGNALS_PLAYBOOK": "" if playbook is None else str(playbook.resolve()),
+        "SIGNALS_PLAYBOOK": str(write_playbook(folder) if playbook is None else playbook.resolve()),
         "SIGNALS_CLOCK_MODE": "data",
         "SIGNALS_WEB_PORT": "0",
     }
