@@ -6,7 +6,7 @@ Instants are microseconds from the start of the story, in days where a number is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -225,7 +225,7 @@ class Story(NamedTuple):
     """
 
     sentence: str
-    events: list[DealEvent]
+    events: Sequence[DealEvent]
     until_us: int
     expected: list[Said]
     signals: dict[str, Any] = {}  # noqa: RUF012 - never changed
@@ -242,8 +242,8 @@ def sentence(story: Story) -> str:
 
 
 def severities(kind: Kind, transitions: Iterable[Transition]) -> list[Severity]:
-    """How grave each thing said of one kind was."""
-    return [one.episode.severity for one in transitions if one.episode.kind is kind]
+    """How grave one kind was at its opening and after each update."""
+    return [one.episode.severity for one in transitions if one.episode.kind is kind and one.step is not Step.RESOLVED]
 
 
 def without_offsets(value: object) -> object:
