@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.state import Store
 from signals.metrics import InputMetrics
@@ -19,6 +21,9 @@ from topics.rejections import Position, rejections_of
 from topics.sources.health import SourceHealth
 from topics.sources.registry import parser
 from topics.sources.source import Source
+
+#: A header of raw records: `backfill` marks history that is being loaded.
+ORIGIN_HEADER = "signals-origin"
 
 
 class Health:
@@ -64,7 +69,7 @@ class Ingest:
         self._count(source, outcomes)
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
-                yield from (_placed(event, record.timestamp_us) for event in outcome.events)
+                yield from (_placed(event, record.timestamp_us) for event in _marked(outcome.events, record))
         position = Position(record.topic, record.partition, record.offset)
         for rejection in rejections_of(source.key, position, raw, outcomes):
             yield Output(REJECTED, source.key.encode(), encode(rejection), timestamp_us=record.timestamp_us)
@@ -81,6 +86,13 @@ class Ingest:
             elif silent:
                 metrics.silent.labels(source.key, silent).inc()
             metrics.rows.labels(source.key, _counted_as(outcome)).inc()
+
+
+def _marked(events: Iterable[AnyEvent], record: Record) -> Iterable[AnyEvent]:
+    """The events of a record, as history where its loader says so."""
+    if (ORIGIN_HEADER, b"backfill") not in record.headers:
+        return events
+    return [msgspec.structs.replace(event, origin="backfill") for event in events]
 
 
 def _counted_as(outcome: Outcome) -> str:

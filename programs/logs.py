@@ -38,5 +38,8 @@ def configure(program: str, level: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    quietest = max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()])
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(quietest)
+    # Faust's timer complains of a commit that takes longer than its interval; the next one commits the same and more.
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)

@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """Show the main job: changes in, signals out, on a simulated team and an embedded broker."""
     with tempfile.TemporaryDirectory(prefix="deal-signals-demo-") as folder:
-        configure("demo", "warning")
+        configure("demo", "error")
         environ = _environ(playbook, Path(folder))
         try:
             ready = prepare(environ, Path(folder))
@@ -51,6 +51,8 @@ def demo(
         with installed(ready, Path(folder)) as installation:
             console = Console()
             console.print(f"broker {installation.broker.servers} (embedded), logs in {folder}")
+            for name, address in installation.metrics("127.0.0.1").items() if headless else ():
+                console.print(f"metrics {address} ({name})", highlight=False, soft_wrap=True)
             run = _Run(ready, installation, environ, seed, console)
             asyncio.run(run.go(seconds, headless=headless))
     run.conclude(headless=headless or seconds is not None)
@@ -149,7 +151,7 @@ class _Run:
     def conclude(self, *, headless: bool) -> None:
         """Print the summary; fail when a part of the path produced nothing."""
         for line in summary(self._figures, self._ended - self._began):
-            self._console.print(line, markup=False, highlight=False)
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         missing = self._figures.nothing_from()
         if headless and missing:
             raise WorkError(f"nothing came from: {', '.join(missing)}")

@@ -16,17 +16,16 @@ from playbook.load import Loaded, PlaybookError
 from programs.commands.loading import ready
 from programs.definitions import read_mapping, read_playbook
 from programs.failures import CallError, WorkError
-from programs.files import FilesError, records
-from programs.jsonl import read_jsonl
+from programs.files import FilesError
+from programs.rest import records_at_rest
 from signals import replay as brain
 from signals.rules import Rules
 from topics.codec import encode
 from topics.instants import from_us, parse_rfc3339, rfc3339
 from topics.outcomes import Parser, RawRecord
 from topics.sources.mapping import as_source
-from topics.sources.mapping import load as load_mapping
 from topics.sources.registry import parser
-from topics.sources.source import Source, SourceKind
+from topics.sources.source import Source
 
 
 class Chosen(NamedTuple):
@@ -91,20 +90,15 @@ def _chosen(names: list[str], mapping: Path | None, playbook: Path | None) -> Ch
 
 def _records(path: Path, sources: tuple[Source, ...]) -> Iterator[tuple[Parser, RawRecord]]:
     """The raw records of the sources at rest, each with its parser, in order of their timestamps."""
-    streams = [_of_source(path, source, alone=len(sources) == 1) for source in sources]
-    return heapq.merge(*streams, key=lambda pair: pair[1].timestamp_us) if len(streams) > 1 else iter(streams[0])
-
-
-def _of_source(path: Path, source: Source, *, alone: bool) -> Iterable[tuple[Parser, RawRecord]]:
-    parse = parser(source)
-    if source.kind is SourceKind.TABLES:
-        return ((parse, record) for record in records(path, load_mapping(source.mapping)))
-    if not alone and not path.is_dir():
+    if len(sources) > 1 and not path.is_dir():
         raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
-    file = path / f"{source.name}.jsonl" if path.is_dir() else path
-    if not file.is_file():
-        raise CallError(f"{file}: no such file")
-    return ((parse, record) for record in read_jsonl(file))
+    streams = [_of_source(path, source) for source in sources]
+    return heapq.merge(*streams, key=lambda pair: pair[1].timestamp_us) if len(streams) > 1 else streams[0]
+
+
+def _of_source(path: Path, source: Source) -> Iterator[tuple[Parser, RawRecord]]:
+    parse = parser(source)
+    return ((parse, record) for record in records_at_rest(path, source))
 
 
 @contextmanager
