@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 
 from signals.simulation import seasons
 from signals.simulation.changes import DAY_MS, OPPORTUNITY, UPDATE, Change
@@ -12,7 +11,7 @@ from signals.simulation.profile import Profile, World
 from signals.simulation.seasons import day_of, midnight_ms, month_end
 
 _PUSHED_IN_TIME, _PULLED, _NEVER_TOUCHED = 0.8, 0.12, 0.1
-_TALK_DAYS = 40  # between two talks about the date that no month-end forces
+_TALK_DAYS = 20  # between two talks about the date that no month-end forces
 
 #: Days of a push, and how often: a nudge, a week, a month, two months.
 _PUSHES = ((1, 2, 0.15), (3, 10, 0.35), (11, 30, 0.33), (31, 60, 0.17))
@@ -23,9 +22,9 @@ def pushes(world: World, deal: Profile, end_ms: int) -> Iterator[Change]:
     rng = world.rng
     if rng.random() < _NEVER_TOUCHED:
         return
-    close, at = deal.close_ms, deal.created_ms
+    close, at, days = deal.close_ms, deal.created_ms, 0
     while (at := _talk(world, deal, at, close)) < end_ms:
-        days = -rng.randint(1, 15) if rng.random() < _PULLED and close > at else _push_days(rng)
+        days = -rng.randint(1, 15) if rng.random() < _PULLED and close > at else _push_days(world, days)
         close += days * DAY_MS
         yield Change(at, OPPORTUNITY, deal.id, UPDATE, {}, shift_days=days)
 
@@ -43,6 +42,10 @@ def _talk(world: World, deal: Profile, last_ms: int, close_ms: int) -> int:
     return seasons.office(rng, max(last_ms + 1, talk), deal.seller.zone_ms)
 
 
-def _push_days(rng: Random) -> int:
+def _push_days(world: World, last_days: int) -> int:
+    """How far this time; near a limit for one push, or for the sum with the last."""
+    rng, limits = world.rng, world.limits
+    if rng.random() < world.edges:
+        return max(1, at_edge(rng, rng.choice((*limits.push_days, limits.push_sum - last_days))))
     low, high, _ = rng.choices(_PUSHES, [share for _, _, share in _PUSHES])[0]
     return rng.randint(low, high)

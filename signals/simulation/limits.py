@@ -10,7 +10,7 @@ from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
 
 
 class Limits(NamedTuple):
-    """The playbook's numbers in ms. `stage` and `contact` are by the CRM's name of the stage."""
+    """The playbook's numbers in ms. `stage` and `contact` are by the CRM's name of the stage; pushes are in days."""
 
     stage: dict[str, int]
     contact: dict[str, int]
@@ -21,6 +21,8 @@ class Limits(NamedTuple):
     settle: int
     push_window: int
     push_expiry: int
+    push_days: tuple[int, ...]
+    push_sum: int
     intent_window: int
 
     def stage_of(self, name: str) -> int:
@@ -45,14 +47,16 @@ def limits_of(playbook: Playbook | None) -> Limits:
         plan=_days(settings.contact_gap.plan_days),
         settle=round(settings.gate_violated.settle_seconds * SECOND_MS),
         push_window=_days(settings.close_date_pushed.window_days),
+        push_days=(settings.close_date_pushed.min_days, settings.close_date_pushed.single_days),
+        push_sum=settings.close_date_pushed.sum_days,
         push_expiry=_days(settings.close_date_pushed.expires_days),
         intent_window=round(settings.high_intent.window_hours * HOUR_MS),
     )
 
 
-def at_edge(rng: Random, limit_ms: int) -> int:
-    """One millisecond before the limit, the limit itself, or one beyond."""
-    return limit_ms + rng.choice((-1, 0, 1))
+def at_edge(rng: Random, limit: int) -> int:
+    """One unit before the limit, the limit itself, or one beyond; the unit is the limit's."""
+    return limit + rng.choice((-1, 0, 1))
 
 
 def _days(days: float) -> int:

@@ -7,10 +7,11 @@ from random import Random
 
 from signals.simulation import market, seasons
 from signals.simulation.changes import DAY_MS, OPPORTUNITY, SECOND_MS, UPDATE, Change
+from signals.simulation.limits import at_edge
 from signals.simulation.profile import Profile, World
 from signals.simulation.stages import Visit, entered, open_until
 
-_NEVER, _WITH_STAGE, _AT_SETTLE, _CLEARED, _TICKED_AGAIN, _EMPTIED = 0.08, 0.5, 0.1, 0.1, 0.6, 0.4
+_NEVER, _WITH_STAGE, _CLEARED, _TICKED_AGAIN, _EMPTIED = 0.08, 0.4, 0.1, 0.6, 0.4
 
 #: By which stage each box is usually ticked.
 _DUE = dict(zip(market.FLAGS, (3, 3, 2, 2), strict=True))
@@ -32,9 +33,9 @@ def ticks(world: World, deal: Profile, path: list[Visit]) -> Iterator[Change]:
 def _when(world: World, deal: Profile, reached: int) -> int:
     rng = world.rng
     chance = rng.random()
-    if chance < _AT_SETTLE:
-        return reached + world.limits.settle + rng.choice((-1, 0, 1))
-    if chance < _WITH_STAGE:
+    if chance < world.edges:
+        return reached + at_edge(rng, world.limits.settle)
+    if chance < world.edges + _WITH_STAGE:
         return reached + rng.randrange(20 * SECOND_MS)
     return max(deal.created_ms + 1, seasons.office(rng, reached + int(rng.gauss(0, 3) * DAY_MS), deal.seller.zone_ms))
 

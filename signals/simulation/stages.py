@@ -44,6 +44,9 @@ def entered(path: list[Visit], stage: int) -> int | None:
 
 def _move(world: World, deal: Profile, here: Visit) -> list[Visit]:
     rng = world.rng
+    corridors = [corridor for corridor in world.limits.cycle if deal.created_ms + corridor > here.at_ms + MINUTE_MS]
+    if corridors and rng.random() < world.edges / 4:
+        return [Visit(rng.choice((market.WON, market.LOST)), deal.created_ms + at_edge(rng, min(corridors)))]
     leaves = _leave(world, deal, here)
     if rng.random() < _SLIP:
         slip = min(here.stage + 2, _LAST_OPEN)
@@ -67,11 +70,8 @@ def _next(world: World, stage: int) -> int:
 
 def _leave(world: World, deal: Profile, here: Visit) -> int:
     rng, shape = world.rng, market.STAGES[here.stage]
-    chance = rng.random()
-    if chance < world.edges:
+    if rng.random() < world.edges:
         return here.at_ms + at_edge(rng, world.limits.stage_of(shape.name))
-    if chance < world.edges + world.edges / 4 and world.limits.cycle:
-        return max(here.at_ms + MINUTE_MS, deal.created_ms + at_edge(rng, rng.choice(world.limits.cycle)))
     days = shape.dwell_days * deal.pace * seasons.slowness(here.at_ms) * rng.lognormvariate(0, shape.sigma)
     if rng.random() < _STUCK:
         days *= _STUCK_FACTOR

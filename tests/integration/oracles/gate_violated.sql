@@ -16,7 +16,7 @@ WITH verdicts AS (
            (CASE WHEN left_open AND left_place < place THEN CASE left_place
                WHEN 1 THEN [need_ok] WHEN 2 THEN [timeline_ok] END END) AS left_ok,
            -- of the stage entered
-           (CASE stage WHEN 'Needs Analysis' THEN [authority_ok, next_step_ok]
+           (CASE stage WHEN 'Needs Analysis' THEN [authority_ok]
                        WHEN 'Proposal/Price Quote' THEN [budget_ok, next_step_ok, amount_ok] END) AS entered_ok
     FROM entry e JOIN verdicts v ON v.deal = e.deal AND v.n >= e.n AND (e.until_n IS NULL OR v.n < e.until_n)
     WHERE e.is_open AND coalesce(e.until_us, getvariable('horizon')) > gate
