@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from alerts.reasons import Reason
+from alerts.values import Op
+
 REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DONE = "done"
+"""A delivery that was said or edited, as an outcome."""
+
+FAILURES = (Reason.MESSAGE_GONE, Reason.MESSAGE_REFUSED, Reason.RECIPIENT_REFUSED, Reason.GAVE_UP)
+"""Why a delivery came to nothing."""
+
 TOLD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 
 
@@ -45,6 +54,9 @@ class Metrics:
             ("op", "outcome"),
             registry=registry,
         )
+        for op in Op:  # from zero, so that the first failure is an increase
+            for outcome in (DONE, *FAILURES):
+                self.messages.labels(op.value, str(outcome))
         self.fallbacks = Counter(
             "signals_alerts_fallbacks",
             "Messages that went to the fallback channel, by the reason.",

@@ -17,10 +17,10 @@ import structlog
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
-from engine.metrics import EngineMetrics
+from engine.metrics import EngineMetrics, Readiness
 from engine.records import Batch
 from engine.settings import Broker, EngineSettings, Security
 from engine.transport import BatchConsumer, BatchSchema, BatchTransport
@@ -64,6 +64,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self._failed = asyncio.Event()
         self.lanes: Lanes | None = None
         self.writer: BatchWriter | None = None
+        registry.register(Readiness(settings.name, self.ready_checks))
+        ProcessCollector(registry=registry)
         self.website = Web(settings.web_host, settings.web_port, registry, self.ready_checks, settings.name)
         self.background: list[Background] = [self.website.run, self._watch_broker]
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 """Bucket borders: a hop aims at 50 ms, a batch of `send` may wait for Slack for minutes."""
@@ -105,3 +109,25 @@ class EngineMetrics:
         """Drop the series of a partition that moved to another worker, which reports it from then on."""
         for gauge in (self.lag, self.committed, self.state_keys):
             gauge.remove_by_labels({"program": self.program, "topic": topic, "partition": str(partition)})
+
+
+class Readiness(Collector):
+    """What /readyz says, for Prometheus: one series per check, asked when it is scraped."""
+
+    def __init__(self, program: str, checks: Mapping[str, Callable[[], str | None]]) -> None:
+        self._program, self._checks = program, checks
+
+    def describe(self) -> Iterable[Metric]:
+        """The name alone: the checks are added after this is registered."""
+        return [self._family()]
+
+    def collect(self) -> Iterable[Metric]:
+        """1 where a check passes, 0 where something stands against being ready."""
+        family = self._family()
+        for name, check in self._checks.items():
+            family.add_metric((self._program, name), float(check() is None))
+        return [family]
+
+    def _family(self) -> GaugeMetricFamily:
+        text = "1 where a check of readiness passes, 0 where it does not; /readyz says why."
+        return GaugeMetricFamily("signals_engine_ready", text, labels=("program", "check"))

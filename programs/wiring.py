@@ -49,7 +49,7 @@ def _app(ready: Ready, name: str, servers: str) -> BatchApp:
 def ingest(ready: Ready, servers: str) -> BatchApp:
     """crm.raw.* -> deal.events, people.events, crm.rejected; and the clock."""
     app = _app(ready, "ingest", servers)
-    make = MakeIngest(ready.sources, InputMetrics(app.registry))
+    make = MakeIngest(ready.sources, InputMetrics(app.registry, [source.key for source in ready.sources]))
     raw = tuple(sorted(make.sources))
     attach(app, raw, make, state_topic=None)
     app.ready_checks["sources"] = make.health.not_ready

@@ -10,9 +10,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from signals.indicators import Cell, Totals
+from signals.step import Fate
 from topics.instants import SECOND_US
 
 _CELL = ("pipeline", "segment", "team")
+
+#: What becomes of a row.
+OUTCOMES = ("events", "silent", "rejected")
+#: What becomes of an event that cannot be folded at all.
+UNDECODABLE = "undecodable"
 
 
 class Served(Protocol):
@@ -33,7 +39,7 @@ class Served(Protocol):
 class InputMetrics:
     """What came in, and what became of it."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, sources: Iterable[str] = ()) -> None:
         self.rows = Counter(
             "signals_rows", "Rows read from a source, by what became of them.", ("source", "outcome"), registry=registry
         )
@@ -46,6 +52,9 @@ class InputMetrics:
         self.dirt = Counter(
             "signals_rows_dirt", "Repairs and gaps in rows that became events.", ("source", "what"), registry=registry
         )
+        for source in sources:  # a series that begins at its first reject would hide that one from `increase`
+            for outcome in OUTCOMES:
+                self.rows.labels(source, outcome)
 
 
 class JoinMetrics:
@@ -66,6 +75,8 @@ class DetectMetrics:
             ("fate",),
             registry=registry,
         )
+        for fate in (*Fate, UNDECODABLE):  # from zero, so that the first too late event is an increase
+            self.events.labels(str(fate))
         self.transitions = Counter(
             "signals_transitions",
             "Signals opened, updated and resolved.",
