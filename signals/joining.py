@@ -6,33 +6,34 @@ the order of arrival: what an activity sends to a deal is a function of the set 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from playbook.criteria import Expression
 from playbook.model import Playbook
-from topics.events import ActivityChanged, EngagementSeen, IntentSeen, PersonChanged, Scalar, event_id
+from signals.deal import is_true
+from topics.events import ActivityChanged, EngagementSeen, IntentSeen, Order, PersonChanged, Scalar, event_id
 from topics.instants import HOUR_US, rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Kind, Severity, Signal, Step, signal_id
 
-#: Changes kept per activity; the oldest two are merged above that.
+#: Changes kept per activity; the oldest two become one above that.
 MAX_CHANGES = 32
 
 _replace = msgspec.structs.replace
 
 
 class ActivityState(msgspec.Struct, frozen=True, array_like=True):
-    """The changes of one activity, in order."""
+    """The changes of one activity, in order, and how many there ever were."""
 
     changes: tuple[ActivityChanged, ...] = ()
+    count: int = 0
 
 
 class PersonState(msgspec.Struct, frozen=True, array_like=True):
-    """The last known fields of a user of the CRM, each with the instant at which it was said."""
+    """The last known fields of a user of the CRM, each with the order of the event that said it."""
 
-    fields: dict[str, tuple[int, Scalar]] = {}
+    fields: dict[str, tuple[Order, Scalar]] = {}
 
 
 class SubjectState(msgspec.Struct, frozen=True, array_like=True):
@@ -67,64 +68,69 @@ def intents_of(playbook: Playbook, version: str) -> Intents:
     return Intents(rules, round(playbook.signals.high_intent.window_hours * HOUR_US), version)
 
 
-def join_activity(state: ActivityState | None, event: ActivityChanged) -> tuple[ActivityState, list[ActivityChanged]]:
-    """Fold one change of an activity; answer with what its deals have not heard yet.
+class _Known(NamedTuple):
+    """All that is known of an activity at one of its changes, and the deal that it belongs to then."""
 
-    A deal hears everything known of an activity when it is named, merged into one event of that order; then each
-    change by itself, in its own order. A deal that is named no longer hears that the activity is gone.
+    change: ActivityChanged
+    fields: dict[str, Scalar]
+    deal: str | None
+
+
+def join_activity(state: ActivityState | None, event: ActivityChanged) -> tuple[ActivityState, list[ActivityChanged]]:
+    """Fold one change of an activity; answer with what its deals are to hear.
+
+    With each change the deal that it belongs to hears all that is known of the activity by then; a deal to which it
+    belongs no longer hears that it is gone. A late change adds to all that came after it, so those are said again, in
+    a higher version, which stands in the place of the lower one.
     """
     state = state or ActivityState()
     if any(one.id == event.id for one in state.changes):
         return state, []
     changes = tuple(sorted((*state.changes, event), key=lambda one: one.order))
-    if len(changes) > MAX_CHANGES:
-        changes = (_merged(changes[:2]), *changes[2:])
-    heard = {(one.key, one.id) for one in _heard_by_deals(state.changes)}
-    fresh = [one for one in _heard_by_deals(changes) if (one.key, one.id) not in heard]
-    return ActivityState(changes), fresh
-
-
-def _heard_by_deals(changes: Iterable[ActivityChanged]) -> list[ActivityChanged]:
+    before = {known.change.id: known.deal for known in _history(state.changes)}
+    history = _history(changes)
+    version = state.count + 1
     said: list[ActivityChanged] = []
-    seen: list[ActivityChanged] = []
-    deal: str | None = None
+    for index in range(changes.index(event), len(changes)):
+        change, fields, deal = history[index]
+        identity = (version, index)
+        left = {before.get(change.id), history[index - 1].deal if index else None} - {deal, None}
+        said += (_said(change, event, key, identity, {"removed": True}) for key in sorted(filter(None, left)))
+        if deal is not None:
+            said.append(_said(change, event, deal, identity, fields))
+    if len(changes) > MAX_CHANGES:
+        changes = (_replace(changes[1], fields=history[1].fields), *changes[2:])
+    return ActivityState(changes, version), said
+
+
+def _history(changes: tuple[ActivityChanged, ...]) -> list[_Known]:
+    """What is known after each change. Something done without a date was done when that was said."""
+    history: list[_Known] = []
+    fields: dict[str, Scalar] = {"removed": False}
     for change in changes:
-        seen.append(change)
-        named = change.fields.get("deal", deal)
-        if named != deal and deal is not None:
-            gone = event_id(change.id, deal, "gone")
-            said.append(_replace(change, id=gone, key=deal, fields={"removed": True}))
-        if isinstance(named, str):
-            said.append(_replace(change, key=named) if named == deal else _introduced(seen, named))
-        deal = named if isinstance(named, str) else None
-    return said
+        fields = {**fields, **change.fields}
+        if is_true(fields.get("done")) and fields.get("at_us") is None:
+            fields["at_us"] = change.at_us
+        deal = fields.get("deal")
+        history.append(_Known(change, fields, deal if isinstance(deal, str) else None))
+    return history
 
 
-def _introduced(seen: list[ActivityChanged], deal: str) -> ActivityChanged:
-    """Everything known of the activity at the change that names the deal.
-
-    A late change makes this longer; the longer one has the greater id, so that it is folded after the shorter.
-    """
-    merged = _merged(seen)
-    identity = f"{len(seen):03d}{event_id(deal, *(one.id for one in seen))}"
-    return _replace(merged, id=identity, key=deal, at_us=seen[-1].at_us, seq=seen[-1].seq)
-
-
-def _merged(changes: Iterable[ActivityChanged]) -> ActivityChanged:
-    fields: dict[str, Scalar] = {}
-    last = None
-    for last in changes:
-        fields.update(last.fields)
-    assert last is not None  # noqa: S101 - callers pass at least one change
-    return _replace(last, fields=fields)
+def _said(
+    change: ActivityChanged, cause: ActivityChanged, deal: str, identity: tuple[int, int], fields: dict[str, Scalar]
+) -> ActivityChanged:
+    """What a deal hears at a change. The id sorts by version, so that of two at one instant the later is the last."""
+    version, index = identity
+    name = f"{version:06x}{index:02x}{event_id(change.id, deal)[:12]}"
+    return _replace(change, id=name, key=deal, origin=cause.origin, fields=fields, version=version)
 
 
 def join_person(state: PersonState | None, event: PersonChanged) -> PersonState:
     """Fold a change of a user: of each field the latest word counts, whatever arrived first."""
     known = dict((state or PersonState()).fields)
     for name, value in event.fields.items():
-        if name not in known or event.at_us >= known[name][0]:
-            known[name] = (event.at_us, value)
+        if name not in known or event.order >= known[name][0]:
+            known[name] = (event.order, value)
     return PersonState(known)
 
 

@@ -17,7 +17,7 @@ import msgspec
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
 from signals.judge import Panel, Stored, Watch, advance, fold, run
-from topics.events import Order, Tick
+from topics.events import ActivityChanged, DealEvent, Order, Tick
 from topics.instants import DAY_US
 from topics.signals import Resolution, Step
 
@@ -90,19 +90,32 @@ def step(panel: Panel, state: State | None, stored: Stored) -> Stepped:
 
 
 def _fate(state: State, stored: Stored) -> Fate:
-    order = stored.event.order
-    if any(one.event.id == stored.event.id for one in state.tail):
+    event, order = stored.event, stored.event.order
+    if order == state.covers or any(one.event.id == event.id for one in state.tail):
         return Fate.DUPLICATE
-    if state.covers is not None and order <= state.covers:
-        return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
-    if state.base is not None and stored.event.at_us < state.base.now_us:
+    same = next((one.event for one in state.tail if _of_one_change(one.event, event)), None)
+    if same is not None:
+        return Fate.REFOLDED if event.id > same.id else Fate.DUPLICATE
+    if (state.covers is not None and order < state.covers) or (
+        state.base is not None and event.at_us < state.base.now_us
+    ):
         return Fate.TOO_LATE
     if state.tail and order < state.tail[-1].event.order:
         return Fate.REFOLDED
-    if stored.event.at_us >= state.now.now_us:
+    if event.at_us >= state.now.now_us:
         return Fate.FOLDED
     # Time has passed the event. Without a base that was longer ago than the horizon, and is final.
     return Fate.REFOLDED if state.base is not None else Fate.TOO_LATE
+
+
+def _of_one_change(one: DealEvent, other: DealEvent) -> bool:
+    """Whether both say what is known of an activity at the same change: the greater id is the fuller version."""
+    return (
+        isinstance(one, ActivityChanged)
+        and isinstance(other, ActivityChanged)
+        and one.version > 0 < other.version
+        and (one.at_us, one.seq, one.activity) == (other.at_us, other.seq, other.activity)
+    )
 
 
 def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:
@@ -147,7 +160,7 @@ def _shortened(panel: Panel, state: State) -> State:
 def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
     """Put a late event in its place, fold the tail again, and put right what was said."""
     base = state.base or state.now
-    tail = list(state.tail)
+    tail = [one for one in state.tail if not _of_one_change(one.event, stored.event)]
     insort(tail, stored, key=lambda one: one.event.order)
     until_us = max(state.now.now_us, tail[-1].event.at_us)
     _, before = run(panel, base, state.tail, state.now.now_us)

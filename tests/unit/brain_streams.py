@@ -24,7 +24,7 @@ from tests.unit.brain_story import (
     source_gap,
     tick,
 )
-from topics.events import DealEvent, Scalar, Tick
+from topics.events import DealChanged, DealEvent, Scalar, Tick
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
 
 #: The same examples in every run, and no time spent on making a failing one smaller; with TEST_EFFORT=20 twenty times
@@ -185,3 +185,7 @@ def partition_logs(draw: st.DrawFn) -> list[DealEvent]:
     coming += [(at_us, make(at_us)) for at_us, make in draw(st.lists(control, min_size=5, max_size=20))]
     coming.sort(key=lambda one: one[0])
     return [event for _, event in coming]
+
+
+#: What may happen to a deal's own fields.
+calm_changes = st.sampled_from([make for make in _CALM if isinstance(make(0), DealChanged)])
