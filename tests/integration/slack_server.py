@@ -135,8 +135,8 @@ class SlackServer:
 
     def _spoil(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
         if fault.drop:
-            assert request.transport is not None
-            request.transport.abort()
+            if request.transport is not None:  # the caller may be gone by now
+                request.transport.abort()
             return web.Response()
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
         if fault.body:
