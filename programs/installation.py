@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from engine.admin import BrokerAway, apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
+from engine.groups import forget_members
 from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.failures import WorkError
@@ -55,7 +57,11 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
 
 def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:
     """The programs as children, in an environment that tells them what was found."""
-    return [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
+    programs = [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
+    if installation.embedded:
+        for child in programs:
+            child.after_death = functools.partial(forget_members, installation.broker, child.name)
+    return programs
 
 
 def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]:

@@ -78,11 +78,16 @@ def check(*, broker: BrokerOption = None, playbook: PlaybookOption = None) -> No
 
 
 def specs(installation: Ready) -> list[TopicSpec]:
-    """The catalogue as the machinery takes it."""
+    """The catalogue as the machinery takes it.
+
+    Where the data has a clock, nothing is deleted by age: the broker would measure that by its own clock, and drop
+    what is simulated a year ago as soon as it is written.
+    """
     from engine.admin import TopicSpec  # noqa: PLC0415 - kafka-python takes 0.2 s to import
 
     usual = installation.settings.topics.partitions
-    return [TopicSpec(topic.name, topic.partitions or usual, topic.config()) for topic in installation.topics()]
+    kept = {"retention.ms": "-1"} if installation.settings.clock.mode == "data" else {}
+    return [TopicSpec(topic.name, topic.partitions or usual, topic.config() | kept) for topic in installation.topics()]
 
 
 def _row(topic: Topic, partitions: int) -> dict[str, str | int]:
