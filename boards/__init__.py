@@ -1,1 +1,1 @@
-"""Grafana dashboards and Prometheus rules, generated from code."""
+"""Grafana dashboards and Prometheus rules, generated from code: `python -m boards` writes boards/generated/."""

@@ -1,0 +1,219 @@
+"""What someone must be woken or told for, as a table of alert rules.
+
+The numbers: 30 s without a tick, and ICP adherence below 0.70 with 20 deals or more, are the product's own limits; 90 %
+of 100 rows is where `ingest` pauses a source. The others are where a healthy installation never is for long.
+"""
+
+from __future__ import annotations
+
+from boards.promql import grown
+from boards.rules import ICP_FLOOR, INDICATORS, JOB, MONITOR, QUARTER, Alert, Group
+
+#: A ratio over fewer deals than this says nothing.
+ICP_ENOUGH = 20
+
+_FAILED = 'outcome!="done"'
+_UNDECODABLE = 'fate="undecodable"'
+_TOO_LATE = 'fate="too_late"'
+
+_ROWS = grown("signals_rows_total", by="source", over="10m")
+_BATCHES = grown("signals_engine_batches_total", by="program, topic", over="5m")
+
+ALERTS = Group(
+    "signals-alerts",
+    (
+        Alert(
+            "SignalsProgramDown",
+            "critical",
+            "ops",
+            "1m",
+            f"up{{{JOB}}} == 0",
+            "{{ $labels.program }} does not answer",
+            "{{ $labels.program }} at {{ $labels.instance }} has not answered Prometheus for a minute.",
+        ),
+        Alert(
+            "SignalsNothingScraped",
+            "critical",
+            "ops",
+            "5m",
+            f"absent(up{{{JOB}}})",
+            "Prometheus knows no program of deal-signals",
+            "No target of the job deal-signals exists, so no other alert of this installation can fire.",
+        ),
+        Alert(
+            "SignalsProgramNotReady",
+            "critical",
+            "ops",
+            "2m",
+            "min by (program, check) (signals_engine_ready) == 0",
+            "{{ $labels.program }} is not ready: {{ $labels.check }}",
+            "The check {{ $labels.check }} of {{ $labels.program }} has failed for two minutes; /readyz says why.",
+        ),
+        Alert(
+            "SignalsProgramRestarts",
+            "warning",
+            "ops",
+            "0s",
+            f"sum by (program) (changes(process_start_time_seconds{{{JOB}}}[15m])) > 2",
+            "{{ $labels.program }} starts again and again",
+            "{{ $labels.program }} started {{ $value }} times anew within 15 minutes.",
+        ),
+        Alert(
+            "SignalsNoTick",
+            "critical",
+            "ops",
+            "0s",
+            "max(signals_engine_tick_age_seconds) > 30",
+            "No tick for {{ $value | humanizeDuration }}",
+            "The clock has not said what time it is for more than 30 s: what only time reveals is not seen.",
+        ),
+        Alert(
+            "SignalsTimeStandsStill",
+            "warning",
+            "ops",
+            "3m",
+            "changes(signals_last_tick_timestamp_seconds[2m]) == 0",
+            "Deals of partition {{ $labels.partition }} are not judged any further",
+            "The time up to which detect has judged partition {{ $labels.partition }} has not moved for five minutes.",
+        ),
+        Alert(
+            "SignalsClockRefused",
+            "warning",
+            "ops",
+            "0s",
+            "sum by (reason) (increase(signals_engine_clock_refusals_total[5m])) > 0",
+            "The wall clock was not believed: {{ $labels.reason }}",
+            "The clock of ingest saw the wall clock jump by more than an hour and did not follow it.",
+        ),
+        Alert(
+            "SignalsSourceRejected",
+            "critical",
+            "ops",
+            "0s",
+            f"signals:rows_rejected_ratio:rate10m >= 0.9 and {_ROWS} >= 100",
+            "Nearly everything from {{ $labels.source }} is rejected",
+            "{{ $value | humanizePercentage }} of the rows of {{ $labels.source }} within ten minutes could not be "
+            "understood. At 90 % the source is paused.",
+        ),
+        Alert(
+            "SignalsRejectsRise",
+            "warning",
+            "ops",
+            "10m",
+            f"signals:rows_rejected_ratio:rate10m > 0.05 and {_ROWS} >= 100",
+            "{{ $value | humanizePercentage }} of the rows of {{ $labels.source }} are rejected",
+            "More than 5 % of the rows of {{ $labels.source }} have not been understood for ten minutes.",
+        ),
+        Alert(
+            "SignalsUndecodable",
+            "warning",
+            "ops",
+            "0s",
+            f"{grown('signals_events_total', _UNDECODABLE, over='15m')} > 0",
+            "Records on deal.events are not events",
+            "detect put records of deal.events aside that it could not read; they are on crm.rejected.",
+        ),
+        Alert(
+            "SignalsTooLate",
+            "warning",
+            "ops",
+            "0s",
+            f"{grown('signals_events_total', _TOO_LATE, over='1h')} > 0",
+            "Events came too late to count",
+            "Within the hour, events arrived that are older than the horizon of three days; they changed nothing.",
+        ),
+        Alert(
+            "SignalsLagGrows",
+            "warning",
+            "ops",
+            "10m",
+            "signals:lag_records:sum > 1000 and deriv(signals:lag_records:sum[10m]) > 0",
+            "{{ $labels.program }} falls behind on {{ $labels.topic }}",
+            "{{ $value }} records of {{ $labels.topic }} wait for {{ $labels.program }}, and more every minute.",
+        ),
+        Alert(
+            "SignalsProgramStuck",
+            "critical",
+            "ops",
+            "10m",
+            f"signals:lag_records:sum > 0 unless {_BATCHES} > 0",
+            "{{ $labels.program }} does not get on with {{ $labels.topic }}",
+            "Records of {{ $labels.topic }} wait; {{ $labels.program }} has finished no batch of it for 15 minutes.",
+        ),
+        Alert(
+            "SignalsDetectionSlow",
+            "warning",
+            "ops",
+            "10m",
+            "signals:detection_delay_seconds:p99_10m > 5",
+            "Signals take {{ $value | humanizeDuration }} from their change",
+            "One change in a hundred waits longer than 5 s for its signal, for ten minutes now.",
+        ),
+        Alert(
+            "SignalsBrokerRetries",
+            "warning",
+            "ops",
+            "0s",
+            f"{grown('signals_engine_retries_total', by='program', over='5m')} > 10",
+            "{{ $labels.program }} has trouble with the broker",
+            "{{ $labels.program }} had to try more than ten requests again within five minutes.",
+        ),
+        Alert(
+            "SignalsForeignWrites",
+            "critical",
+            "ops",
+            "0s",
+            f"{grown('signals_engine_state_foreign_writes_total', by='program, topic', over='15m')} > 0",
+            "Two workers wrote to {{ $labels.topic }}",
+            "{{ $labels.program }} found records in its state {{ $labels.topic }} that it did not write itself.",
+        ),
+        Alert(
+            "SignalsSlackRefuses",
+            "critical",
+            "ops",
+            "1m",
+            "max(signals_alerts_slack_barred) == 1",
+            "Slack refuses us: nobody is told anything",
+            "Slack refuses the token, its scopes or the address; send waits and says nothing.",
+        ),
+        Alert(
+            "SignalsMessagesFail",
+            "warning",
+            "ops",
+            "0s",
+            f"{grown('signals_alerts_messages_total', _FAILED, by='op, outcome', over='15m')} > 0",
+            "Messages come to nothing: {{ $labels.outcome }}",
+            "Within 15 minutes a message (op {{ $labels.op }}) was given up with the reason {{ $labels.outcome }}.",
+        ),
+        Alert(
+            "SignalsMessagesLate",
+            "warning",
+            "ops",
+            "10m",
+            "signals:told_seconds:p95_30m > 300",
+            "Messages come {{ $value | humanizeDuration }} after their signal",
+            "One message in twenty is said more than five minutes after its signal was detected.",
+        ),
+        Alert(
+            "SignalsVoiceUnreadable",
+            "warning",
+            "ops",
+            "0s",
+            f"{grown('signals_alerts_unreadable_total', by='topic, reason', over='15m')} > 0",
+            "Records of {{ $labels.topic }} were put aside: {{ $labels.reason }}",
+            "A program of the voice could not read records of {{ $labels.topic }}; they are on crm.rejected.",
+        ),
+        Alert(
+            "SignalsIcpAdherenceLow",
+            "warning",
+            "revops",
+            "15m",
+            f"signals:icp_adherence_ratio < {ICP_FLOOR:.2f} and signals:icp_adherence_deals:judged >= {ICP_ENOUGH}",
+            "Only {{ $value | humanizePercentage }} of the open deals fit the ideal customer profile",
+            f"ICP adherence has been below {ICP_FLOOR:.0%} for 15 minutes, with {ICP_ENOUGH} deals judged or more.",
+        ),
+    ),
+)
+
+#: Every group, in the order in which the file has them.
+GROUPS = (INDICATORS, QUARTER, MONITOR, ALERTS)
