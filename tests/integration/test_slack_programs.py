@@ -1,4 +1,4 @@
-"""route, notify and send as processes on a broker, in front of the Slack-like server; send is killed in mid-call."""
+"""notify and send as processes on a broker, in front of the Slack-like server; send is killed in mid-call."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.group import LeaveGroupRequest
 from msgspec.structs import replace
 
 from alerts.ledger import LedgerEntry, State, decode_entry
-from alerts.routes import decode_cloud_event
-from engine.admin import produce, read_all
+from engine.admin import apply, produce, read_all
 from engine.embedded import EmbeddedBroker
+from engine.groups import forget_members
 from engine.records import Output
 from engine.settings import Broker
+from programs.commands.topics import specs
 from programs.definitions import default_text
+from programs.startup import prepare
 from tests.golden.messages.samples import ANN, opened, resolved
 from tests.integration.slack_server import TOKEN, Fault, SlackServer
 from topics.catalog import ALERT_LEDGER, DEAL_SIGNALS
@@ -88,17 +88,14 @@ async def test_every_signal_is_one_message_though_send_is_killed_in_the_middle_o
                 "SLACK_BOT_TOKEN": TOKEN,
                 "SLACK_API_URL": slack.url,
             }
-            async with _program(environ, "topics", "apply") as applying:
-                await applying.wait()
-            async with _program(environ, "route"), _program(environ, "notify"):
+            apply(broker, specs(prepare(environ, tmp_path)))
+            async with _program(environ, "notify"):
                 await _killed_in_mid_call(environ, broker, slack)
                 await _goes_on(environ, broker, slack)
             assert _entries(broker) == {
                 (State.SAID, message["ts"], message["metadata"]["event_payload"]["mark"])
                 for message in slack.channels["D0ANN0001"].messages
             }
-            routed = [decode_cloud_event(each.value or b"") for each in read_all(broker, "route.demo-requests")]
-            assert [each.subject for each in routed] == ["salesforce/default:999"]
 
 
 async def _killed_in_mid_call(environ: Environ, broker: Broker, slack: SlackServer) -> None:
@@ -108,21 +105,8 @@ async def _killed_in_mid_call(environ: Environ, broker: Broker, slack: SlackServ
         await _until(lambda: len(slack.said()) == 8, "the eighth message is there, its reply is not")
         await asyncio.sleep(0.3)
         send.kill()
-    await _bury(broker, "send")
+    await asyncio.to_thread(forget_members, broker, "send")
     assert len(slack.said()) == 8
-
-
-async def _bury(broker: Broker, group: str) -> None:
-    """Let the dead leave their group: the embedded broker never evicts a member that sends no more heartbeats."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.servers)
-    await admin.start()
-    try:
-        (described,) = await admin.describe_consumer_groups([group])
-        for name, members in ((each[1], each[5]) for each in described.groups):
-            for member in members:
-                await admin._client.send(admin._client.get_random_node(), LeaveGroupRequest(name, member[0]))
-    finally:
-        await admin.close()
 
 
 async def _goes_on(environ: Environ, broker: Broker, slack: SlackServer) -> None:
