@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from engine.admin import BrokerAway, apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
 from engine.groups import forget_members
@@ -21,6 +23,9 @@ from programs.supervisor import Child, command_of
 
 #: A broker that was named has this long to answer before `up` gives up.
 BROKER_WAIT_S = 60.0
+BROKER_TRY_S = 5.0
+
+log = structlog.get_logger("up")
 
 
 class Installation(NamedTuple):
@@ -48,11 +53,26 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
             if servers is None:
                 servers = stack.enter_context(EmbeddedBroker(data_dir / "broker")).servers
             broker = to_broker(settings.broker, servers)
-            wait_for_broker(broker, BROKER_WAIT_S)
+            _reach(broker)
             apply(broker, specs(ready), replication=settings.topics.replication)
         except (NoEmbeddedBroker, BrokerAway) as error:
             raise WorkError(str(error)) from None
         yield Installation(broker, settings.broker.bootstrap is None, _ports(ready))
+
+
+def _reach(broker: Broker) -> None:
+    """Wait until the broker answers, and say that we wait. Raises `BrokerAway` when it does not in time."""
+    patience_s = BROKER_WAIT_S
+    while True:
+        try:
+            wait_for_broker(broker, BROKER_TRY_S)
+        except BrokerAway as error:
+            patience_s -= BROKER_TRY_S
+            if patience_s <= 0:
+                raise
+            log.warning("no broker answers, trying again", broker=broker.servers, why=str(error), left_s=patience_s)
+        else:
+            return
 
 
 def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:

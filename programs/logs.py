@@ -41,5 +41,7 @@ def configure(program: str, level: str) -> None:
     quietest = max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()])
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(quietest)
+    # kafka-python says at length what we say in a line: that no broker answers, and that we try again.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     # Faust's timer complains of a commit that takes longer than its interval; the next one commits the same and more.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
