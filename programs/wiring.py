@@ -20,7 +20,7 @@ from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy
 from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
 from programs.send import INPUT as SEND_INPUT
-from programs.send import make_send, make_voice, make_world
+from programs.send import make_send, make_voice, make_world, slack_trouble
 from programs.startup import Ready, to_engine
 from programs.times import Times
 from signals.joining import intents_of
@@ -119,6 +119,7 @@ def send(ready: Ready, servers: str) -> BatchApp:
     voice = make_voice(token, slack.api_url, metrics, _write)
     world = make_world(ready.playbook.playbook, voice, metrics)
     attach(app, [SEND_INPUT], functools.partial(make_send, world), state_topic=ALERT_LEDGER)
+    app.ready_checks["slack"] = functools.partial(slack_trouble, voice)
     return app
 
 
