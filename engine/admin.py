@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.future import Future
 
 from engine.records import Output, Record
@@ -160,31 +160,41 @@ def read_all(broker: Broker, topic: str) -> Iterator[Record]:
 
     Raises `BrokerAway`, and `LookupError` for a topic that does not exist.
     """
+    partitions = _Counts(broker)[topic]
     with _client(broker, KafkaConsumer, _READING) as consumer:
-        partitions = consumer.partitions_for_topic(topic)
-        if not partitions:
-            msg = f"topic {topic} does not exist"
-            raise LookupError(msg)
-        for partition in sorted(partitions):
+        for partition in range(partitions):
             yield from _read_partition(consumer, TopicPartition(topic, partition))
 
 
 def produce(broker: Broker, outputs: Iterable[Output]) -> int:
     """Write records, acknowledged by all replicas on return; how many. Raises `BrokerAway`, `LookupError`."""
-    written = 0
+    counts = _Counts(broker)
     with _client(broker, KafkaProducer, _WRITING) as producer:
-        counts: dict[str, int] = {}
         sent: list[Future] = []
         for keyless, output in enumerate(outputs):
-            if output.topic not in counts:
-                counts[output.topic] = _partition_count(producer, output.topic)
             for (topic, partition), copies in by_partition([output], counts, keyless).items():
                 sent.extend(_send(producer, topic, partition, copy) for copy in copies)
         producer.flush()
         for future in sent:
             future.get(timeout=CONNECT_MS / 1000)
-            written += 1
-    return written
+    return len(sent)
+
+
+class _Counts(dict[str, int]):
+    """How many partitions a topic has, asked for once; asking through a client might make the topic instead."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__()
+        self._broker = broker
+
+    def __missing__(self, topic: str) -> int:
+        with _admin(self._broker) as admin:
+            state = _described(admin, [topic]).get(topic)
+        if state is None:
+            msg = f"topic {topic} does not exist"
+            raise LookupError(msg)
+        self[topic] = state.partitions
+        return state.partitions
 
 
 _READING = {
@@ -272,17 +282,6 @@ def _read_partition(consumer: KafkaConsumer, place: TopicPartition) -> Iterator[
                 yield Record(
                     raw.topic, raw.partition, raw.offset, raw.timestamp * 1000, raw.key, raw.value, tuple(raw.headers)
                 )
-
-
-def _partition_count(producer: KafkaProducer, topic: str) -> int:
-    try:
-        partitions = producer.partitions_for(topic)
-    except KafkaError:
-        partitions = None
-    if not partitions:
-        msg = f"topic {topic} does not exist"
-        raise LookupError(msg)
-    return len(partitions)
 
 
 def _send(producer: KafkaProducer, topic: str, partition: int, output: Output) -> Future:

@@ -300,12 +300,12 @@ class Gauge:
 async def gauge(broker: Broker, partitions: CountPartitions) -> AsyncIterator[Gauge]:
     """A gauge with its clients, closed at the end; `partitions` says how many a topic has."""
     admin = AIOKafkaAdminClient(**broker.client_options())
-    async with reader(broker, fetch_bytes=_PROBE_BYTES) as consumer:
+    try:
         await admin.start()
-        try:
+        async with reader(broker, fetch_bytes=_PROBE_BYTES) as consumer:
             yield Gauge(consumer, admin, partitions)
-        finally:
-            await admin.close()
+    finally:
+        await admin.close()
 
 
 def tick_of(record: Record) -> int | None:
