@@ -9,10 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerts.ledger import LedgerEntry
+from alerts.routes import CloudEvent
+from alerts.values import Decision, Delivery, Told
 from programs.commands.loading import broker_answers, broker_of, ready
-from programs.failures import WorkError
+from programs.failures import CallError, WorkError
 from programs.startup import Ready
-from topics.catalog import Topic
+from topics.catalog import (
+    ALERT_INBOX,
+    ALERT_LEDGER,
+    ALERT_LOG,
+    ALERT_OUTBOX,
+    DEAL_CURRENT,
+    DEAL_EVENTS,
+    DEAL_SIGNALS,
+    PEOPLE_EVENTS,
+    REJECTED,
+    ROUTE_PREFIX,
+    Topic,
+)
+from topics.codec import schema_of
+from topics.events import DealEvent, PeopleEvent
+from topics.rejections import Rejection
+from topics.signals import Signal
+from topics.views import DealView
 
 if TYPE_CHECKING:
     from engine.admin import Difference, TopicSpec
@@ -75,6 +95,33 @@ def check(*, broker: BrokerOption = None, playbook: PlaybookOption = None) -> No
         found = admin.check(target, specs(installation))
     _refuse([each for each in found if each.what is not admin.What.UNREPORTED])
     typer.echo(f"{len(installation.topics())} topics are as they should be")
+
+
+@app.command()
+def schema(name: Annotated[str, typer.Argument(metavar="TOPIC", help="`signals topics list` has the names")]) -> None:
+    """The JSON Schema of a topic's values, for who reads or writes it."""
+    value_type = _value_type(name)
+    if value_type is None:
+        raise CallError(f"{name}: its values have no schema of ours (known: {', '.join(_VALUES)}, {ROUTE_PREFIX}*)")
+    typer.echo(json.dumps(schema_of(value_type), indent=2))
+
+
+def _value_type(name: str) -> object:
+    return CloudEvent if name.startswith(ROUTE_PREFIX) else _VALUES.get(name)
+
+
+#: What stands on the topics whose values are JSON. Raw topics hold what the source sent, state topics our own bytes.
+_VALUES: dict[str, object] = {
+    PEOPLE_EVENTS: PeopleEvent,
+    DEAL_EVENTS: DealEvent,
+    DEAL_SIGNALS: Signal,
+    DEAL_CURRENT: DealView,
+    REJECTED: Rejection,
+    ALERT_INBOX: Told,
+    ALERT_OUTBOX: Delivery,
+    ALERT_LOG: Decision,
+    ALERT_LEDGER: LedgerEntry,
+}
 
 
 def specs(installation: Ready) -> list[TopicSpec]:

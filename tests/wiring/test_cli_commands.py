@@ -238,3 +238,16 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
 def test_the_console_script_is_this_command() -> None:
     scripts = {each.name: each.value for each in metadata.entry_points(group="console_scripts")}
     assert scripts["signals"] == "programs.cli:main"
+
+
+@pytest.mark.parametrize("topic", ["people.events", "deal.events", "deal.signals", "deal.current", "crm.rejected"])
+def test_the_values_of_a_topic_have_a_schema_that_is_json(signals: Signals, topic: str) -> None:
+    ran = signals("topics", "schema", topic)
+    assert ran.code == 0
+    assert json.loads(ran.out).keys() & {"$ref", "anyOf"}
+
+
+def test_a_topic_whose_values_are_not_ours_has_no_schema(signals: Signals) -> None:
+    ran = signals("topics", "schema", "crm.raw.salesforce")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no schema of ours" in ran.err
