@@ -6,7 +6,7 @@ of 100 rows is where `ingest` pauses a source. The others are where a healthy in
 
 from __future__ import annotations
 
-from boards.promql import grown
+from boards.promql import grown, risen
 from boards.rules import ICP_FLOOR, INDICATORS, JOB, MONITOR, QUARTER, Alert, Group
 
 #: A ratio over fewer deals than this says nothing.
@@ -81,7 +81,7 @@ ALERTS = Group(
             "warning",
             "ops",
             "0s",
-            "sum by (reason) (increase(signals_engine_clock_refusals_total[5m])) > 0",
+            risen("signals_engine_clock_refusals_total", "reason", "5m"),
             "The wall clock was not believed: {{ $labels.reason }}",
             "The clock of ingest saw the wall clock jump by more than an hour and did not follow it.",
         ),
@@ -163,7 +163,7 @@ ALERTS = Group(
             "critical",
             "ops",
             "0s",
-            f"{grown('signals_engine_state_foreign_writes_total', by='program, topic', over='15m')} > 0",
+            risen("signals_engine_state_foreign_writes_total", "program, topic", "15m"),
             "Two workers wrote to {{ $labels.topic }}",
             "{{ $labels.program }} found records in its state {{ $labels.topic }} that it did not write itself.",
         ),
@@ -199,7 +199,7 @@ ALERTS = Group(
             "warning",
             "ops",
             "0s",
-            f"{grown('signals_alerts_unreadable_total', by='topic, reason', over='15m')} > 0",
+            risen("signals_alerts_unreadable_total", "topic, reason", "15m"),
             "Records of {{ $labels.topic }} were put aside: {{ $labels.reason }}",
             "A program of the voice could not read records of {{ $labels.topic }}; they are on crm.rejected.",
         ),

@@ -43,6 +43,11 @@ def grown(metric: str, *matchers: str, by: str = "", over: str = "1h") -> str:
     return _summed(f"increase({select(metric, *matchers)}[{over}])", by)
 
 
+def risen(metric: str, by: str, over: str) -> str:
+    """Where a counter grew within a time, also one whose series began in it: `increase` does not see a first sample."""
+    return f"{grown(metric, by=by, over=over)} > 0 or sum by ({by}) ({metric} unless {metric} offset {over}) > 0"
+
+
 def quantile(share: float, histogram: str, by: str = "", over: str = "$__rate_interval") -> str:
     """A quantile of a histogram, in its own unit. No sample where nothing was observed."""
     labels = f"le, {by}" if by else "le"
