@@ -106,7 +106,7 @@ def _timeline(world: World, options: Options, crm: _Crm) -> Iterator[Change]:
         if end is not None and now > end:
             return
         if now == born:
-            life = _Life(_planned(world, options, draw(world, next(numbers), now)))
+            life = _Life(_planned(world, options, crm, draw(world, next(numbers), now)))
             heappush(alive, (life.changes[-1].at_ms, next(order), life))
             born = next(births, None)
         elif now == bulk:
@@ -119,8 +119,9 @@ def _timeline(world: World, options: Options, crm: _Crm) -> Iterator[Change]:
                 heappush(alive, (life.changes[-1].at_ms, next(order), life))
 
 
-def _planned(world: World, options: Options, deal: Profile) -> list[Change]:
+def _planned(world: World, options: Options, crm: _Crm, deal: Profile) -> list[Change]:
     if options.faults and world.rng.random() < options.faults:
+        crm.spare(deal.id)
         return spoilt(world, deal, KINDS[deal.number % len(KINDS)])
     return plan(world, deal)
 
@@ -154,10 +155,15 @@ class _Crm:
         self._rng, self._options = rng, options
         self._deals: dict[str, dict[str, Value]] = {}
         self._open: list[str] = []
+        self._spared: set[str] = set()
         self._commits = _FIRST_COMMIT
         self._sequence = 1
         self._last = (0, "")
         self._engagements = 0
+
+    def spare(self, deal: str) -> None:
+        """Leave a deal out of all bulk edits: whatever is wrong with it was planted."""
+        self._spared.add(deal)
 
     def bulk(self, at_ms: int) -> Iterator[Change]:
         """One edit of several open deals in a list view; now and then something that is no deal at all."""
@@ -202,10 +208,12 @@ class _Crm:
         """The change with its close date worked out; what is known of the deal is kept while the deal is open."""
         if change.change == CREATE:
             self._deals[change.record] = dict(change.fields)
-            self._open.append(change.record)
+            if change.record not in self._spared:
+                self._open.append(change.record)
             return change
         if change.change == DELETE or change.fields.get("IsClosed"):
             self._deals.pop(change.record, None)
+            self._spared.discard(change.record)
             return change
         if change.fields.get("IsClosed") is False and change.record not in self._deals:
             self._deals[change.record] = {}

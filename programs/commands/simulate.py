@@ -13,12 +13,12 @@ import typer
 
 from playbook.load import PlaybookError, load
 from playbook.model import Playbook
+from programs.failures import CallError, WorkError
 from signals.simulate import CRM, WEB, Emitted, Options, Planted, simulate
 from signals.simulation.arrival import TIDY, Trouble
 from topics.instants import rfc3339
 from topics.outcomes import RawRecord
 
-_WRONG_CALL = 2
 _LATE_SHARE, _REPEATED_SHARE, _GARBAGE_SHARE, _GAP_SHARE = 0.4, 0.1, 0.005, 0.002
 
 
@@ -82,8 +82,7 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
     try:
         written = write(out, options)
     except OSError as error:
-        typer.echo(f"{error.filename or out}: {error.strerror}", err=True)
-        raise typer.Exit(1) from error
+        raise WorkError(f"{error.filename or out}: {error.strerror}") from error
     for name, count in written.records.items():
         typer.echo(f"{out / f'{name}.jsonl'}: {count} records")
     typer.echo(f"{out / 'truth.json'}: {len(written.planted)} planted faults")
@@ -101,9 +100,12 @@ def _trouble(*, disorder: bool, garbage: bool, gaps: bool) -> Trouble:
 def _playbook(path: Path) -> Playbook:
     try:
         return load(path.read_text(encoding="utf-8"), str(path)).playbook
-    except (OSError, UnicodeDecodeError, PlaybookError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_WRONG_CALL) from error
+    except OSError as error:
+        raise CallError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CallError(f"{path}: not UTF-8") from error
+    except PlaybookError as error:
+        raise CallError(*str(error).splitlines()) from error
 
 
 def _write_records(outputs: Mapping[str, BinaryIO], emitted: Iterable[Emitted]) -> Written:

@@ -30,9 +30,9 @@ from topics.signals import Kind
 _UNHURRIED = 0.5
 _STEADY = 3  # contacts within one contact limit
 _FAR_CLOSE_DAYS = 400
-_PUSH_DAYS = 14
 _PUSH_EVERY_MS = 10 * DAY_MS
 _BEYOND = 1.5
+_NO_CORRIDOR_MS = 365 * DAY_MS
 _MOST_CONTACTS = 300
 _SERIAL = 1000
 
@@ -65,7 +65,7 @@ def spoilt(world: World, profile: Profile, kind: Kind) -> list[Change]:
 
 def _clean(deal: Profile, limits: Limits) -> _Plan:
     total = sum(limits.stage_of(shape.name) for shape in market.STAGES)
-    pace = _UNHURRIED * min((1.0, *(cycle / total for cycle in limits.cycle)))
+    pace = _UNHURRIED * min(1.0, (limits.cycle_of(deal.amount) or total) / total)
     at, entries = deal.created_ms, []
     for stage, shape in enumerate(market.STAGES):
         entries.append((at, stage))
@@ -83,7 +83,7 @@ def _overstay(plan: _Plan) -> _Plan:
 
 def _cycle(plan: _Plan) -> _Plan:
     last = market.WON - 1
-    limit = max(plan.limits.cycle, default=0)
+    limit = plan.limits.cycle_of(plan.deal.amount) or _NO_CORRIDOR_MS
     stay = plan.deal.created_ms + int(limit * _BEYOND) - plan.entered(last)
     return _stretched(plan, last, stay)._replace(cause=_truth(plan, Kind.CYCLE_EXCEEDED, plan.deal.created_ms + limit))
 
@@ -123,11 +123,14 @@ def _gate(plan: _Plan) -> _Plan:
 
 
 def _pushed(plan: _Plan) -> _Plan:
-    first = plan.deal.created_ms + DAY_MS
-    times = [first + at * _PUSH_EVERY_MS for at in range(3)]
-    longer = plan if times[-1] < plan.end_ms else _stretched(plan, 0, times[-1] + DAY_MS - plan.deal.created_ms)
-    extra = tuple(Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {}, shift_days=_PUSH_DAYS) for at in times)
-    return longer._replace(extra=extra, cause=_truth(plan, Kind.CLOSE_DATE_PUSHED, times[1]))
+    """So far at once that one push is enough; then twice more."""
+    first = plan.deal.created_ms + min(DAY_MS, (plan.end_ms - plan.deal.created_ms) // 4)
+    days = max(plan.limits.push_days)
+    times = [first, *(first + at * _PUSH_EVERY_MS for at in (1, 2))]
+    extra = tuple(
+        Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {}, shift_days=days) for at in times if at < plan.end_ms
+    )
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.CLOSE_DATE_PUSHED, first))
 
 
 def _intent(plan: _Plan) -> _Plan:

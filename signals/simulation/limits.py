@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from playbook.model import Playbook, SignalSettings
+from playbook.criteria import Expression
+from playbook.model import Playbook, Segment, SignalSettings
 from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
 
 
@@ -14,7 +15,7 @@ class Limits(NamedTuple):
 
     stage: dict[str, int]
     contact: dict[str, int]
-    cycle: tuple[int, ...]
+    cycle: tuple[tuple[Expression | None, int | None], ...]
     stage_default: int
     contact_default: int
     plan: int
@@ -29,6 +30,11 @@ class Limits(NamedTuple):
         """How long a deal may stay in a stage."""
         return self.stage.get(name, self.stage_default)
 
+    def cycle_of(self, amount: float) -> int | None:
+        """How long a deal of this amount may take; None for as long as it likes."""
+        fits = (limit for when, limit in self.cycle if when is None or when.judge({"amount": amount}))
+        return next(fits, None)
+
     def contact_of(self, name: str) -> int:
         """How long a buyer may stay silent in a stage."""
         return self.contact.get(name, self.contact_default)
@@ -41,7 +47,7 @@ def limits_of(playbook: Playbook | None) -> Limits:
     return Limits(
         stage={name: _days(s.max_days) for s in stages if s.max_days for name in (s.name, *s.values)},
         contact={name: _days(s.contact_days) for s in stages if s.contact_days for name in (s.name, *s.values)},
-        cycle=tuple(_days(s.cycle_days) for s in (playbook.segments if playbook else ()) if s.cycle_days),
+        cycle=tuple(_corridor(segment) for segment in (playbook.segments if playbook else ())),
         stage_default=_days(settings.stage_overstay.days),
         contact_default=_days(settings.contact_gap.days),
         plan=_days(settings.contact_gap.plan_days),
@@ -57,6 +63,13 @@ def limits_of(playbook: Playbook | None) -> Limits:
 def at_edge(rng: Random, limit: int) -> int:
     """One unit before the limit, the limit itself, or one beyond; the unit is the limit's."""
     return limit + rng.choice((-1, 0, 1))
+
+
+def _corridor(segment: Segment) -> tuple[Expression | None, int | None]:
+    return (
+        None if segment.when is None else Expression(segment.when),
+        None if segment.cycle_days is None else _days(segment.cycle_days),
+    )
 
 
 def _days(days: float) -> int:

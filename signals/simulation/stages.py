@@ -44,9 +44,9 @@ def entered(path: list[Visit], stage: int) -> int | None:
 
 def _move(world: World, deal: Profile, here: Visit) -> list[Visit]:
     rng = world.rng
-    corridors = [corridor for corridor in world.limits.cycle if deal.created_ms + corridor > here.at_ms + MINUTE_MS]
-    if corridors and rng.random() < world.edges / 4:
-        return [Visit(rng.choice((market.WON, market.LOST)), deal.created_ms + at_edge(rng, min(corridors)))]
+    corridor = world.limits.cycle_of(deal.amount)
+    if corridor and here.at_ms < deal.created_ms + corridor - MINUTE_MS and rng.random() < world.edges / 4:
+        return [Visit(rng.choice((market.WON, market.LOST)), deal.created_ms + at_edge(rng, corridor))]
     leaves = _leave(world, deal, here)
     if rng.random() < _SLIP:
         slip = min(here.stage + 2, _LAST_OPEN)
