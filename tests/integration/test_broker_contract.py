@@ -24,14 +24,14 @@ from engine.settings import Broker, EngineSettings
 from engine.tail import read_span, reader, span_of
 from engine.writer import BatchWriter
 from tests.brokers.apache import KafkaCluster, NoKafkaError
-from tests.brokers.matrix import on_kafka
+from tests.brokers.matrix import on_brokers, on_kafka
 
 SESSION_S = 6.0
 """The shortest that Kafka accepts by default."""
 
 SETTLE_S = 20.0
 GAP_S = 9.0
-"""How long the embedded broker is given where it is known to fail: longer than a session, and it does the rest in 1 s."""
+"""How long the embedded broker is given where it is known to fail: longer than a session."""
 
 
 def make_topic(broker: Broker, name: str, partitions: int = 1, **config: str) -> None:
