@@ -86,7 +86,7 @@ class _Run:
         """Run until the time is over, or until someone stops it."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         with ExitStack() as stack:
             screen = None if headless else stack.enter_context(Screen(self._console))

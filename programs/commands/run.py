@@ -39,7 +39,7 @@ def up(*, playbook: PlaybookOption = None, broker: BrokerOption = None) -> None:
 
 async def _up(programs: Sequence[Child]) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await supervise(programs, stop)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from typing import Self
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.live import Live
@@ -47,10 +48,17 @@ class Screen:
             (
                 f"{per_second:,.0f} events/s, {figures.rows:,} in, {figures.rejected} rejected, {figures.deals} deals",
                 f"{figures.messages} Slack messages, {figures.edits} edited, {figures.routed.total()} intents routed",
-                f"metrics: {', '.join(addresses.values())}",
+                f"metrics: {_addresses(addresses)}",
             )
         )
         self._live.update(table)
+
+
+def _addresses(addresses: dict[str, str]) -> str:
+    """The first address whole, of the others the port: they differ in nothing else."""
+    first, *others = addresses.items()
+    ports = (f":{urlsplit(address).port} {name}" for name, address in others)
+    return f"{first[1]} {first[0]}, {', '.join(ports)}"
 
 
 def summary(figures: Figures, seconds: float) -> Iterator[str]:
