@@ -47,7 +47,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     n: int
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The deal entered `stage` (the CRM's value) at `at_us`, or at an unknown time (None)."""
 
     stage: str
@@ -55,7 +55,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     mark: Mark
 
 
-class Move(msgspec.Struct, frozen=True, array_like=True):
+class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The close date moved to a later day. `days` is by how many."""
 
     at_us: int
@@ -65,14 +65,14 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     mark: Mark
 
 
-class Loss(msgspec.Struct, frozen=True, array_like=True):
+class Loss(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A field that was true is true no longer."""
 
     at_us: int
     mark: Mark
 
 
-class Activity(msgspec.Struct, frozen=True, array_like=True):
+class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An interaction, done or planned. `at_us`: when it takes or took place (a meeting: its end).
 
     `mark` is the event that changed it last.
@@ -95,14 +95,14 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
         return self.at_us if not self.done and not self.removed else None
 
 
-class Contact(msgspec.Struct, frozen=True, array_like=True):
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """People spoke at `at_us`, as the event `mark` says."""
 
     at_us: int
     mark: Mark | None
 
 
-class IntentMark(msgspec.Struct, frozen=True, array_like=True):
+class IntentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A high-intent event on the deal, the first of its kind in its window: a page reloaded says nothing new."""
 
     intent: str
@@ -110,7 +110,7 @@ class IntentMark(msgspec.Struct, frozen=True, array_like=True):
     mark: Mark
 
 
-class Deal(msgspec.Struct, frozen=True, array_like=True):
+class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folded facts of one deal.
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in

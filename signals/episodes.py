@@ -42,7 +42,7 @@ class Finding(NamedTuple):
     expires_us: int | None = None
 
 
-class Episode(msgspec.Struct, frozen=True, array_like=True):
+class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A run of a condition on one deal. `observed` is the value at opening; `expires_us` the end by time, if any."""
 
     kind: Kind

@@ -15,21 +15,22 @@ from signals.deal import STATUS, Deal, Mark, Touched, evolve
 from signals.detectors import DETECTORS
 from signals.detectors.case import Case, Detector
 from signals.episodes import Episode, Occasion, Transition, compare, told
-from signals.rules import Rules, SegmentRule, StageRule
+from signals.rules import Rules, StageRule
 from topics.events import DealEvent
 from topics.signals import Kind, Resolution, Step
 
 _replace = msgspec.structs.replace
+_NONE: list[Transition] = []
 
 
-class Stored(msgspec.Struct, frozen=True, array_like=True):
+class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event with its offset in its partition of `deal.events`."""
 
     event: DealEvent
     offset: int
 
 
-class Watch(msgspec.Struct, frozen=True, array_like=True):
+class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A deal at an instant: its facts, its episodes, and when each kind may change by time alone (microseconds)."""
 
     deal: Deal
@@ -84,11 +85,13 @@ def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Tran
 
 def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transition]]:
     """Fold one event, the dues before it first. `watch` must not be past the event."""
-    event = stored.event
-    watch, before = advance(panel, watch, event.at_us)
+    event, before = stored.event, _NONE
+    due_us = watch.due_us
+    if due_us is not None and due_us < event.at_us:
+        watch, before = advance(panel, watch, event.at_us)
     deal, touched = evolve(watch.deal, event, stored.offset)
     muted = watch.deal.muted
-    watch = _replace(watch, deal=deal)
+    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us))
     kinds = _concerned(panel, touched)
     if not kinds:
         return watch, before
@@ -126,24 +129,28 @@ def _judged(panel: Panel, watch: Watch, kinds: frozenset[Kind], on: Occasion) ->
     stage = _open_stage(rules, deal)
     if stage is None:
         return _ended(rules, watch, on)
-    segment = rules.segment(deal.fields)
     allowed = rules.kinds_for(deal.source)
-    dues = {kind: due for kind, due in watch.dues.items() if kind not in kinds}
-    kept = [episode for episode in watch.episodes if episode.kind not in kinds]
+    dues = watch.dues.copy()
+    episodes = watch.episodes
     transitions: list[Transition] = []
     for kind in kinds if len(kinds) == 1 else sorted(kinds):
-        open_now = tuple(episode for episode in watch.episodes if episode.kind is kind)
-        if kind in allowed and not _switched_off(rules, kind, deal, stage, segment):
-            verdict = panel.detectors[kind].judge(Case(rules, deal, stage, segment, open_now, on))
+        dues.pop(kind, None)
+        open_now = tuple([episode for episode in watch.episodes if episode.kind is kind])
+        if kind in allowed and not _switched_off(rules, kind, deal, stage):
+            verdict = panel.detectors[kind].judge(Case(rules, deal, stage, open_now, on))
             if verdict.due_us is not None:
                 dues[kind] = verdict.due_us
-            episodes, said = compare(deal, kind, open_now, verdict.findings, on)
-            kept += episodes
-            transitions += said
+            if not verdict.findings and not open_now:
+                continue
+            found, said = compare(deal, kind, open_now, verdict.findings, on)
+        elif open_now:
+            found, said = (), [_resolved(deal, episode, on, Resolution.DEFINITION) for episode in open_now]
         else:
-            transitions += [_resolved(deal, episode, on, Resolution.DEFINITION) for episode in open_now]
-    now_us = max(watch.now_us, on.at_us)
-    return Watch(deal, _in_order(kept), dues, now_us), told(transitions)
+            continue
+        if found != open_now:
+            episodes = _in_order((*(one for one in episodes if one.kind is not kind), *found))
+        transitions += said
+    return Watch(deal, episodes, dues, max(watch.now_us, on.at_us)), told(transitions)
 
 
 def _ended(rules: Rules, watch: Watch, on: Occasion) -> tuple[Watch, list[Transition]]:
@@ -174,13 +181,14 @@ def _open_stage(rules: Rules, deal: Deal) -> StageRule | None:
     return stage if stage is not None and stage.is_open else None
 
 
-def _switched_off(rules: Rules, kind: Kind, deal: Deal, stage: StageRule, segment: SegmentRule | None) -> bool:
+def _switched_off(rules: Rules, kind: Kind, deal: Deal, stage: StageRule) -> bool:
     """Whether the playbook switches the kind off for this pipeline, stage, segment or team."""
     scope = rules.off_for.get(kind)
     if scope is None:
         return False
     if stage.pipeline in scope.pipelines or stage.name in scope.stages:
         return True
+    segment = rules.segment(deal.fields) if scope.segments else None
     if segment is not None and segment.name in scope.segments:
         return True
     owner = rules.owner(deal.fields)

@@ -40,7 +40,7 @@ class Fate(StrEnum):
     TOO_LATE = "too_late"
 
 
-class State(msgspec.Struct, frozen=True, array_like=True):
+class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of a deal.
 
     `now` is the present. `base` is the deal before the tail; None when there is no tail, and nothing has happened by
@@ -91,14 +91,12 @@ def step(panel: Panel, state: State | None, stored: Stored) -> Stepped:
 
 def _fate(state: State, stored: Stored) -> Fate:
     event, order = stored.event, stored.event.order
-    if order == state.covers or any(one.event.id == event.id for one in state.tail):
-        return Fate.DUPLICATE
-    same = next((one.event for one in state.tail if _of_one_change(one.event, event)), None)
-    if same is not None:
-        return Fate.REFOLDED if event.id > same.id else Fate.DUPLICATE
-    if (state.covers is not None and order < state.covers) or (
-        state.base is not None and event.at_us < state.base.now_us
-    ):
+    twin = _twin(state.tail, event)
+    if twin is not None:
+        return Fate.REFOLDED if event.id > twin.id else Fate.DUPLICATE
+    if state.covers is not None and order <= state.covers:
+        return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
+    if state.base is not None and event.at_us < state.base.now_us:
         return Fate.TOO_LATE
     if state.tail and order < state.tail[-1].event.order:
         return Fate.REFOLDED
@@ -108,8 +106,17 @@ def _fate(state: State, stored: Stored) -> Fate:
     return Fate.REFOLDED if state.base is not None else Fate.TOO_LATE
 
 
+def _twin(tail: tuple[Stored, ...], event: DealEvent) -> DealEvent | None:
+    """The same event in the tail, or another version of what it says of an activity: the greater id is the fuller."""
+    versioned = isinstance(event, ActivityChanged) and event.version > 0
+    for one in tail:
+        if one.event.id == event.id or (versioned and _of_one_change(one.event, event)):
+            return one.event
+    return None
+
+
 def _of_one_change(one: DealEvent, other: DealEvent) -> bool:
-    """Whether both say what is known of an activity at the same change: the greater id is the fuller version."""
+    """Whether both say what is known of an activity at the same change."""
     return (
         isinstance(one, ActivityChanged)
         and isinstance(other, ActivityChanged)
@@ -160,7 +167,8 @@ def _shortened(panel: Panel, state: State) -> State:
 def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
     """Put a late event in its place, fold the tail again, and put right what was said."""
     base = state.base or state.now
-    tail = [one for one in state.tail if not _of_one_change(one.event, stored.event)]
+    twin = _twin(state.tail, stored.event)
+    tail = [one for one in state.tail if one.event is not twin]
     insort(tail, stored, key=lambda one: one.event.order)
     until_us = max(state.now.now_us, tail[-1].event.at_us)
     _, before = run(panel, base, state.tail, state.now.now_us)

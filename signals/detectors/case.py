@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from signals.deal import Deal
 from signals.episodes import Episode, Finding, Occasion
-from signals.rules import Rules, SegmentRule, StageRule
+from signals.rules import Rules, StageRule
 from topics.signals import Kind
 
 
@@ -22,7 +22,6 @@ class Case(NamedTuple):
     rules: Rules
     deal: Deal
     stage: StageRule
-    segment: SegmentRule | None
     open_now: tuple[Episode, ...]
     on: Occasion
 
@@ -54,14 +53,6 @@ def always(*names: str) -> Callable[[Rules], frozenset[str]]:
     """The names that a detector reads whatever the rules are."""
     fixed = frozenset(names)
     return lambda _rules: fixed
-
-
-def over_limit(start_us: int, limit_us: int, at_us: int, finding: Finding) -> Verdict:
-    """The verdict of a condition that holds once T - start > limit."""
-    due_us = start_us + limit_us
-    if at_us > due_us:
-        return Verdict((finding._replace(start_us=start_us, limit_us=limit_us),))
-    return Verdict(due_us=due_us)
 
 
 def in_days(limit_us: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signals.deal import Entry
-from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days, over_limit
+from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days
 from signals.episodes import Finding
 from signals.rules import Rules
 from topics.instants import rfc3339
@@ -16,25 +16,28 @@ def _stage_overstay(case: Case) -> Verdict:
     if entry.at_us is None:
         return NOTHING
     limit_us = case.stage.overstay_us
-    finding = Finding(
-        f"more than {in_days(limit_us)} in {case.stage.name}", anchor=rfc3339(entry.at_us), causes=(entry.mark,)
-    )
-    return over_limit(entry.at_us, limit_us, case.at_us, finding)
+    if case.at_us <= entry.at_us + limit_us:
+        return Verdict(due_us=entry.at_us + limit_us)
+    reason = f"more than {in_days(limit_us)} in {case.stage.name}"
+    anchor = rfc3339(entry.at_us)
+    return Verdict((Finding(reason, anchor, start_us=entry.at_us, limit_us=limit_us, causes=(entry.mark,)),))
 
 
 def _cycle_exceeded(case: Case) -> Verdict:
     """T - created > the corridor of the deal's segment."""
-    created_us, limit_us = case.deal.created_us, case.rules.cycle_us(case.segment)
-    if created_us is None or limit_us is None:
+    created_us, mark = case.deal.created_us, case.deal.created_mark
+    if created_us is None:
         return NOTHING
-    of_segment = f" for {case.segment.name}" if case.segment is not None else ""
-    mark = case.deal.created_mark
-    finding = Finding(
-        f"open for more than {in_days(limit_us)}, the corridor{of_segment}",
-        anchor=rfc3339(created_us),
-        causes=() if mark is None else (mark,),
-    )
-    return over_limit(created_us, limit_us, case.at_us, finding)
+    segment = case.rules.segment(case.deal.fields)
+    limit_us = case.rules.cycle_us(segment)
+    if limit_us is None:
+        return NOTHING
+    if case.at_us <= created_us + limit_us:
+        return Verdict(due_us=created_us + limit_us)
+    of_segment = f" for {segment.name}" if segment is not None else ""
+    reason = f"open for more than {in_days(limit_us)}, the corridor{of_segment}"
+    causes = () if mark is None else (mark,)
+    return Verdict((Finding(reason, rfc3339(created_us), start_us=created_us, limit_us=limit_us, causes=causes),))
 
 
 def _stage_regressed(case: Case) -> Verdict:

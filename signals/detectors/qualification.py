@@ -59,18 +59,17 @@ def _gate_violated(case: Case) -> Verdict:
     if entry.at_us is None:
         return NOTHING
     gate_us = entry.at_us + case.rules.settle_us
-    conditions = _gate(case)
     if case.at_us <= gate_us:
-        return Verdict(due_us=gate_us) if conditions else NOTHING
+        return Verdict(due_us=gate_us) if _gate(case) else NOTHING
     anchor = entry.mark.event
     running = next((one for one in case.open_now if one.anchor == anchor), None)
     if case.on.cause is None and case.on.dated_us == gate_us:
-        failed = [name for name, condition in conditions if condition.judge(case.deal.fields) is False]
+        failed = [name for name, condition in _gate(case) if condition.judge(case.deal.fields) is False]
         details: Details = tuple({"criterion": name} for name in failed)
     elif running is not None:
         named = {str(detail["criterion"]) for detail in running.details}
         failed = [
-            name for name, condition in conditions if name in named and condition.judge(case.deal.fields) is not True
+            name for name, condition in _gate(case) if name in named and condition.judge(case.deal.fields) is not True
         ]
         details = running.details
     else:

@@ -95,6 +95,7 @@ _CALM: tuple[Shape, ...] = (
 _RARE: tuple[Shape, ...] = (
     removed,
     lambda at_us: removed(at_us, merged_into="crm/acme:D2"),
+    lambda at_us: removed(at_us, merged_into="crm/acme:D2"),
     gap,
     gap,
     _full(stage="Lead", need=True, budget=False),

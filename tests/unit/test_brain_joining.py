@@ -73,7 +73,7 @@ _changes = st.lists(st.tuples(st.integers(0, 5), _fields), min_size=1, max_size=
 
 
 @given(_changes.flatmap(lambda changes: st.tuples(st.just(changes), st.permutations(changes))))
-@examples(300)
+@examples(120)
 def test_any_order_of_an_activitys_changes_gives_deals_the_same_activities(
     both: tuple[list[ActivityChanged], list[ActivityChanged]],
 ) -> None:
@@ -83,7 +83,7 @@ def test_any_order_of_an_activitys_changes_gives_deals_the_same_activities(
 
 
 @given(_changes.flatmap(lambda changes: st.tuples(st.permutations(changes), st.sampled_from(changes))))
-@examples(100)
+@examples(50)
 def test_a_repeated_change_sends_nothing(both: tuple[list[ActivityChanged], ActivityChanged]) -> None:
     changes, again = both
     state: ActivityState | None = None

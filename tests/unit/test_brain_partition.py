@@ -71,7 +71,7 @@ def figures(totals: Totals) -> dict[str, Counter[object]]:
 
 
 @given(partition_logs(), st.lists(st.integers(0, 80), max_size=12))
-@examples(60)
+@examples(30)
 def test_neither_batches_nor_restarts_change_what_is_said(log: list[DealEvent], cuts: list[int]) -> None:
     whole_store, parts_store = DictStore(), DictStore()
     whole = a_partition(whole_store).fold(stored(log)).signals
@@ -84,7 +84,7 @@ def test_neither_batches_nor_restarts_change_what_is_said(log: list[DealEvent], 
 
 
 @given(partition_logs())
-@examples(60)
+@examples(30)
 def test_sums_kept_by_difference_equal_a_recount_after_every_event(log: list[DealEvent]) -> None:
     store = DictStore()
     partition = a_partition(store)
@@ -95,7 +95,7 @@ def test_sums_kept_by_difference_equal_a_recount_after_every_event(log: list[Dea
 
 
 @given(partition_logs())
-@examples(60)
+@examples(30)
 def test_after_a_tick_no_deal_is_overdue(log: list[DealEvent]) -> None:
     store = DictStore()
     a_partition(store).fold(stored([*log, tick(at(90))]))
@@ -104,7 +104,7 @@ def test_after_a_tick_no_deal_is_overdue(log: list[DealEvent]) -> None:
 
 
 @given(partition_logs())
-@examples(40)
+@examples(20)
 def test_views_are_of_the_deals_that_changed_as_they_are_in_the_store(log: list[DealEvent]) -> None:
     store = DictStore()
     partition = a_partition(store)

