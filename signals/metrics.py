@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 from signals.indicators import Cell, Totals
 from signals.step import Fate
 from topics.instants import SECOND_US
+from topics.signals import Kind, Severity, Step
 
 _CELL = ("pipeline", "segment", "team")
 
@@ -83,6 +85,8 @@ class DetectMetrics:
             ("kind", "severity", "transition"),
             registry=registry,
         )
+        for kind, severity, step in product(Kind, Severity, Step):  # the same: the first of a kind counts
+            self.transitions.labels(kind.value, severity.value, step.value)
         self.delay = Histogram(
             "signals_detection_delay_seconds",
             "From a change's arrival on deal.events to its signal.",
