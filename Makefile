@@ -1,6 +1,7 @@
 # make setup   a virtual environment with everything pinned, and .venv/bin/signals
 # make demo    the main job on a simulated sales team; SECONDS=40 HEADLESS=1 for a run that ends with a summary
 # make test    the tests; ARGS="-k stage" to choose some
+# make chaos   the slow tests: programs killed under load on Apache Kafka
 # make lint    style, types, one-way imports
 # make lock    requirements.lock from pyproject.toml (needs uv)
 # make clean   remove the virtual environment
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; d
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test chaos lint lock clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST)) | sed '/^The first Python/,$$d'
@@ -36,6 +37,9 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+
+chaos: setup
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -33,6 +33,7 @@ from signals.replay import Replayed, replay
 from signals.rules import Rules
 from signals.simulate import Emitted, Options, simulate
 from signals.simulation.team import SELLERS
+from tests.brokers.matrix import BOTH
 from tests.integration.slack_server import TOKEN, SlackServer
 from topics.catalog import DEAL_CURRENT, DEAL_SIGNALS, RAW_PREFIX
 from topics.codec import decode_signal
@@ -84,7 +85,7 @@ def eventually(what: str, look_for: Callable[[], T | None], within_s: float = 40
 
 @pytest.fixture
 def records() -> list[Emitted]:
-    return list(simulate(Options(seed=11, deals=40, days=35, start_ms=START_MS)))
+    return list(simulate(Options(seed=11, deals=40, days=20, start_ms=START_MS)))
 
 
 @pytest.fixture
@@ -93,9 +94,10 @@ def playbook(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(folder: Path, playbook: Path, slack_url: str) -> Iterator[Up]:
-    """`signals up` with an embedded broker of its own, stopped in the end."""
+def started(folder: Path, playbook: Path, slack_url: str, servers: str) -> Iterator[Up]:
+    """`signals up`, stopped in the end; without `servers` it starts an embedded broker of its own."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALS_", "SLACK_"))} | {
+        "SIGNALS_BROKER": servers,
         "SIGNALS_DATA_DIR": str(folder / "data"),
         "SIGNALS_PLAYBOOK": str(playbook),
         "SIGNALS_CLOCK_MODE": "data",
@@ -180,42 +182,46 @@ def expected(records: list[Emitted], playbook: Path, until_us: int) -> Replayed:
     return replay([(parsers[one.source], one.record) for one in records], rules, until_us)
 
 
-@pytest.mark.broker
-@pytest.mark.timeout(180)
+#: What is killed when this many quarters of the records are in. Where a broker evicts the dead by its session timeout,
+#: each death costs 10 s, so there one has to do.
+KILLS: dict[str, dict[int, tuple[str, ...]]] = {
+    "embedded": {1: ("detect",), 2: ("send", "ingest"), 3: ("join", "notify")},
+    "kafka": {2: ("detect",)},
+}
+
+
+@pytest.mark.parametrize("where", [BOTH[0], pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.chaos])])
+@pytest.mark.timeout(240)
 async def test_programs_that_are_killed_say_what_the_brain_alone_says(
-    tmp_path: Path, playbook: Path, records: list[Emitted]
+    where: str, request: pytest.FixtureRequest, tmp_path: Path, playbook: Path, records: list[Emitted]
 ) -> None:
+    servers = "" if where == "embedded" else request.getfixturevalue("kafka_broker").servers
     newest = max(one.record.timestamp_us for one in records) // 1000 * 1000
     truth = expected(records, playbook, newest)
     still_open = final_signals(truth.signals)
     assert len(still_open) > 20, "a run in which hardly anything happens proves nothing"
 
     def work(slack: SlackServer) -> None:
-        with started(tmp_path, playbook, slack.url) as up:
-            feed_and_kill(up, records)
+        with started(tmp_path, playbook, slack.url, servers) as up:
+            feed_and_kill(up, records, KILLS[where])
             eventually("what is open was said", lambda: final_signals(said(up)).keys() == still_open.keys())
             assert shown(final_signals(said(up))) == shown(still_open)
-            assert {record.key.decode() for record in read_all(up.broker, DEAL_CURRENT) if record.key} == set(
-                truth.watches
-            )
+            viewed = {record.key.decode() for record in read_all(up.broker, DEAL_CURRENT) if record.key}
+            assert viewed == set(truth.watches)
             owned = {one.id for one in still_open.values() if one.kind is not Kind.HIGH_INTENT and one.owner}
             eventually("every owner was told", lambda: owned <= marks(slack))
 
     await serving(work)
 
 
-def feed_and_kill(up: Up, records: list[Emitted]) -> None:
+def feed_and_kill(up: Up, records: list[Emitted], kills: dict[int, tuple[str, ...]]) -> None:
     """All records, two days at a time so that none is late by more than the horizon; programs killed on the way."""
     eventually("all programs are ready", lambda: ready(up))
     slices = list(in_slices(records))
-    kills = {
-        len(slices) // 4: ("detect",),
-        len(slices) // 2: ("send", "ingest"),
-        3 * len(slices) // 4: ("join", "notify"),
-    }
+    quarter = len(slices) // 4
     for number, part in enumerate(slices):
         send(up, part)
-        for name in kills.get(number, ()):
+        for name in kills.get(number // quarter, ()) if number % quarter == 0 else ():
             os.kill(up.child(name), signal.SIGKILL)
         passes(up, part[-1].record.timestamp_us // 1000 * 1000)
     eventually("all programs are ready again", lambda: ready(up))
