@@ -14,11 +14,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import faust
 import structlog
-from aiokafka.client import AIOKafkaClient
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from engine import embedded
 from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
 from engine.metrics import EngineMetrics, Readiness
 from engine.records import Batch
@@ -42,6 +44,15 @@ STOP_S = 9.0
 Background = Callable[[], Awaitable[None]]
 
 
+class NoTables(TableManager):  # type: ignore[misc]  # Faust publishes no types
+    """Faust's table manager, which here only starts the streams; its own waits a second for tables first."""
+
+    async def on_start(self) -> None:
+        """Start what resumes the streams after a rebalance."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
     """A Faust app over record batches. Made by `build_app`; nothing of it is global, so a test may run two."""
 
@@ -59,6 +70,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             "partitions": self._why_not_loaded,
         }
         self.broker_reached = False
+        self.sole_worker = False
         self.assigned_once = False
         self.failure: BaseException | None = None
         self._failed = asyncio.Event()
@@ -169,6 +181,7 @@ def build_app(settings: EngineSettings, registry: CollectorRegistry | None = Non
         autodiscover=False,
         datadir=str(settings.data_dir),
         web_enabled=False,  # Faust's own server listens on every address
+        TableManager=NoTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_buffer_maxsize=1,  # with more, tiny batches queue up and never coalesce
@@ -259,13 +272,15 @@ async def _reach_broker(app: BatchApp, stop: asyncio.Event) -> bool:
     """Wait until a broker answers; False when told to stop first."""
     broker = app.engine_settings.broker
     while not stop.is_set():
-        client = AIOKafkaClient(**broker.client_options())
+        client = AIOKafkaAdminClient(**broker.client_options())
         try:
-            await client.bootstrap()
+            await client.start()
+            cluster = await client.describe_cluster()
         except KafkaError:
             log.warning("no broker answers, trying again", broker=broker.servers, pause_s=BROKER_PAUSE_S)
         else:
             app.broker_reached = True
+            app.sole_worker = cluster["cluster_id"] == embedded.CLUSTER_ID
             return True
         finally:
             await client.close()

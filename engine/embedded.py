@@ -20,6 +20,10 @@ from typing import Self
 from engine.children import start_child, stop_child
 
 PURPOSE = "embedded broker: for trying out and small teams on one machine; for more, run Kafka and set the broker"
+CLUSTER_ID = "MkU3OEVBNTctOEUyRi00"
+"""By which a worker knows this broker: one worker per group, and a member that died is never put out of its group. So
+workers join it under a fixed name, and a restarted one takes its predecessor's place at once."""
+
 READY_S = 20.0
 STOP_S = 5.0
 

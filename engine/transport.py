@@ -106,6 +106,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             **settings.broker.client_options(),
             client_id=settings.name,
             group_id=settings.name,
+            group_instance_id=settings.name if self.app.sole_worker else None,
             partition_assignment_strategy=[RangePartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",

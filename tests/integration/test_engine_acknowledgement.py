@@ -1,0 +1,128 @@
+"""No record below a committed offset is unprocessed, whatever raises, stops, joins or is killed (design, law 8)."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.settings import Broker, StoreKind
+from tests.brokers.matrix import on_kafka
+from tests.brokers.running import committed, copied, ends, fill, lost, prepare, state, worker
+from tests.brokers.worker import POISON, Plan
+
+RECORDS = 1_000
+STOP_S = 10.0
+
+
+def finish(plan: Plan, broker: Broker) -> None:
+    """Let a healthy worker do what is left, and stop it."""
+    with worker(plan) as last:
+        goal = ends(broker, plan.topic)
+        last.until(lambda: committed(broker, plan.topic) == goal)
+        last.signal(signal.SIGTERM)
+        assert last.wait(STOP_S) == 0
+
+
+def assert_all_done(plan: Plan, broker: Broker) -> None:
+    """Every record has its output, and the state has seen the last record of each key."""
+    wanted = {(partition, offset) for partition, end in ends(broker, plan.topic).items() for offset in range(end)}
+    assert set(copied(broker, plan.topic)) == wanted
+    assert sum(count for _, count in state(broker, plan.topic).values()) >= len(wanted)
+
+
+def test_an_exception_in_a_batch_ends_the_worker_and_loses_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    prepare(broker, fresh, 2, RECORDS)
+    fill(broker, fresh, 1, POISON)
+    fill(broker, fresh, RECORDS)
+    plan = Plan(broker.servers, fresh, str(tmp_path), dies_of_poison=True)
+    with worker(plan) as dying:
+        assert dying.wait() == 1
+        assert "a poisoned record" in dying.log.read_text()
+    assert lost(broker, fresh) == set()
+    poisoned = len(committed(broker, fresh)) and sum(committed(broker, fresh).values())
+    assert poisoned < 2 * RECORDS + 1
+    finish(Plan(broker.servers, fresh, str(tmp_path)), broker)
+    assert_all_done(plan, broker)
+
+
+def test_ten_stops_in_mid_batch_lose_nothing_and_repeat_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    prepare(broker, fresh, 2, 4 * RECORDS)
+    plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.15)
+    for _ in range(10):
+        with worker(plan) as stopping:
+            stopping.until(stopping.in_a_batch)
+            began = time.monotonic()
+            stopping.signal(signal.SIGTERM)
+            assert stopping.wait(STOP_S) == 0
+            assert time.monotonic() - began < STOP_S
+            assert not stopping.in_a_batch()
+        assert lost(broker, fresh) == set()
+    done = copied(broker, fresh)
+    assert len(done) == len(set(done)) == sum(committed(broker, fresh).values())
+
+
+def test_a_batch_too_slow_to_wait_for_is_done_again(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    prepare(broker, fresh, 1, 100)
+    slow = Plan(broker.servers, fresh, str(tmp_path), delay_s=60, drain_s=0.5)
+    with worker(slow) as stopping:
+        stopping.until(stopping.in_a_batch)
+        stopping.signal(signal.SIGTERM)
+        assert stopping.wait(STOP_S) == 0
+    assert committed(broker, fresh).get(0, 0) == 0
+    finish(Plan(broker.servers, fresh, str(tmp_path)), broker)
+    assert_all_done(slow, broker)
+
+
+@on_kafka
+def test_a_second_worker_in_mid_batch_loses_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    prepare(broker, fresh, 4, 2 * RECORDS)
+    first_plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.2, max_batch_records=25)
+    with worker(first_plan) as first:
+        first.until(first.in_a_batch)
+        with worker(first_plan) as second:
+            second.until(second.in_a_batch)
+            assert lost(broker, fresh) == set()
+            fill(broker, fresh, RECORDS)
+            second.signal(signal.SIGTERM)
+            assert second.wait(STOP_S) == 0
+        assert lost(broker, fresh) == set()
+        first.signal(signal.SIGTERM)
+        assert first.wait(STOP_S) == 0
+    assert lost(broker, fresh) == set()
+    finish(Plan(broker.servers, fresh, str(tmp_path)), broker)
+    assert_all_done(first_plan, broker)
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_state_survives_the_kill_of_a_worker(broker: Broker, fresh: str, tmp_path: Path, store: StoreKind) -> None:
+    prepare(broker, fresh, 2, RECORDS)
+    plan = Plan(broker.servers, fresh, str(tmp_path), store=store, delay_s=0.05)
+    with worker(plan) as killed:
+        killed.until(lambda: sum(committed(broker, fresh).values()) > RECORDS / 4 and killed.in_a_batch())
+        killed.signal(signal.SIGKILL)
+        assert killed.wait() == -signal.SIGKILL
+    assert lost(broker, fresh) == set()
+    with worker(plan) as heir:
+        heir.until(lambda: sum(what == "made" for what, *_ in heir.lines()) == 2)
+        assert sum(int(keys) for what, _, keys in heir.lines() if what == "made") == 50
+    finish(plan, broker)
+    assert_all_done(plan, broker)
+
+
+@on_kafka
+def test_the_partitions_of_a_frozen_worker_move(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    prepare(broker, fresh, 2, RECORDS)
+    plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.1)
+    with worker(plan) as frozen:
+        frozen.until(frozen.in_a_batch)
+        frozen.signal(signal.SIGSTOP)
+        finish(Plan(broker.servers, fresh, str(tmp_path)), broker)
+        assert lost(broker, fresh) == set()
+        frozen.signal(signal.SIGCONT)
+        frozen.signal(signal.SIGTERM)
+        assert frozen.wait(STOP_S) == 0
+    assert lost(broker, fresh) == set()
+    assert_all_done(plan, broker)
