@@ -84,7 +84,7 @@ def the_panel() -> Panel:
 
 def in_memory(panel: Panel, events: list[Stored]) -> int:
     """`step` alone."""
-    states: dict[str, State] = {}
+    states: dict[str, State | None] = {}
     for stored in events:
         key = stored.event.key
         states[key] = step(panel, states.get(key), stored).state

@@ -76,10 +76,11 @@ class Detect:
             value = encode(msgspec.structs.replace(signal, detected_at=detected_at))
             yield Output(DEAL_SIGNALS, signal.subject_key.encode(), value, timestamp_us=stamp)
 
-    def _views(self, views: dict[str, DealView], at_us: int) -> Iterator[Output]:
+    def _views(self, views: dict[str, DealView | None], at_us: int) -> Iterator[Output]:
         stamp = self._times.timestamp_us(at_us)
         for key, view in views.items():
-            yield Output(DEAL_CURRENT, key.encode(), encode(view), timestamp_us=stamp)
+            value = None if view is None else encode(view)
+            yield Output(DEAL_CURRENT, key.encode(), value, timestamp_us=stamp)
 
 
 class MakeDetect:

@@ -29,6 +29,7 @@ from topics.instants import DAY_US, iso_day
 #: Contacts of 60 days are kept (single_threaded looks that far); of older ones only the last instant.
 CONTACT_MEMORY_US = 60 * DAY_US
 MAX_ACTIVITIES = 64
+_EVER_US = 2**63 - 1
 MAX_ENTRIES = 32
 MAX_MOVES = 32
 MAX_INTENTS = 16
@@ -153,6 +154,13 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
             last = _later(last, activity, at_us)
         return last
 
+    def shrunk(self) -> Deal:
+        """What is kept of a deal that closed long ago: its facts without its activities, moves and intents."""
+        older = self.older_contact
+        for activity in self.activities.values():
+            older = _later(older, activity, _EVER_US)
+        return _replace(self, activities={}, moves=(), intents=(), older_contact=older)
+
 
 def _later(last: Contact | None, activity: Activity, at_us: int) -> Contact | None:
     """The later one of a contact and an activity, as far as that is a contact until an instant."""
@@ -226,7 +234,9 @@ def _clears_suspicion(deal: Deal, event: DealChanged) -> bool:
 
 def _losses(deal: Deal, event: DealChanged, touched: set[str], mark: Mark) -> dict[str, Loss]:
     losses = deal.losses
-    for name in touched:
+    for name in event.fields:
+        if name not in touched:
+            continue
         if is_true(event.fields[name]):
             if name in losses:
                 losses = {key: value for key, value in losses.items() if key != name}

@@ -5,6 +5,7 @@ Each partition keeps its own sums, rebuilt from state when it is loaded; sums ov
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from enum import StrEnum
@@ -59,7 +60,7 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
         sql=_sql(rules, watch) if stage.is_sql and rules.sql_fields else None,
         icp=_all(rules.icp, watch) if rules.icp else None,
         over_cycle=any(episode.kind is Kind.CYCLE_EXCEEDED for episode in watch.episodes),
-        amount=float(amount) if isinstance(amount, int | float) else 0.0,
+        amount=float(amount) if isinstance(amount, int | float) and math.isfinite(amount) else 0.0,
         currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
         signals=tuple((episode.kind, episode.severity) for episode in watch.episodes if episode.told),
     )

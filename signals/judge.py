@@ -31,12 +31,16 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A deal at an instant: its facts, its episodes, and when each kind may change by time alone (microseconds)."""
+    """A deal at an instant: its facts, its episodes, and when each kind may change by time alone (microseconds).
+
+    `ended_us`: since when it is closed, removed, or not known to be in any stage; None while it is open.
+    """
 
     deal: Deal
     episodes: tuple[Episode, ...] = ()
     dues: dict[Kind, int] = {}
     now_us: int = 0
+    ended_us: int | None = None
 
     @property
     def due_us(self) -> int | None:
@@ -91,7 +95,7 @@ def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transi
         watch, before = advance(panel, watch, event.at_us)
     deal, touched = evolve(watch.deal, event, stored.offset)
     muted = watch.deal.muted
-    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us))
+    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us), watch.ended_us)
     kinds = _concerned(panel, touched)
     if not kinds:
         return watch, before
@@ -155,12 +159,11 @@ def _judged(panel: Panel, watch: Watch, kinds: frozenset[Kind], on: Occasion) ->
 
 def _ended(rules: Rules, watch: Watch, on: Occasion) -> tuple[Watch, list[Transition]]:
     """Nothing holds for a deal that is not in an open stage: closed, removed, or in a stage that nobody defined."""
-    deal = watch.deal
-    if not watch.episodes and not watch.dues:
-        return (watch if on.at_us <= watch.now_us else _replace(watch, now_us=on.at_us)), []
-    why = _end_of(rules, deal)
+    deal, why = watch.deal, _end_of(rules, watch.deal)
     said = [_resolved(deal, episode, on, why) for episode in watch.episodes]
-    return Watch(deal, (), {}, max(watch.now_us, on.at_us)), told(said)
+    since_us = on.dated_us if watch.ended_us is None else watch.ended_us
+    ended_us = None if why is Resolution.DEFINITION else since_us
+    return Watch(deal, (), {}, max(watch.now_us, on.at_us), ended_us), told(said)
 
 
 def _end_of(rules: Rules, deal: Deal) -> Resolution:

@@ -41,10 +41,13 @@ _decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 class Folded(NamedTuple):
-    """What a batch gave: signals in order, the views of the deals that changed, what became of the events."""
+    """What a batch gave: signals in order, the views of the deals that changed, what became of the events.
+
+    A view that is None is that of a deal which is forgotten.
+    """
 
     signals: list[Signal]
-    views: dict[str, DealView]
+    views: dict[str, DealView | None]
     fates: Counter[Fate]
 
 
@@ -59,7 +62,7 @@ class Partition:
         self._dues: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
         self._loading: dict[str, set[str]] = {}
-        self._states: dict[str, State] = {}
+        self._states: dict[str, State | None] = {}
         self._before: dict[str, State | None] = {}
         self._said: list[Signal] = []
         self._fates: Counter[Fate] = Counter()
@@ -146,20 +149,23 @@ class Partition:
 
     def _step(self, key: str, stored: Stored) -> None:
         state = self._state(key)
-        stepped = step(self._panel, state, stored)
+        stepped = step(self._panel, state, stored, self._meta.tick_us)
         self._fates[stepped.fate] += 1
         if stepped.state is not state:
             self._states[key] = stepped.state
+        if stepped.state is None:
+            self._dues.pop(key, None)
+        else:
             self._waits(key, stepped.state)
-        self._due(key, stepped.state, stepped.due_us)
+            self._due(key, stepped.state, stepped.due_us)
         self._say(stepped.transitions)
 
     def _state(self, key: str) -> State | None:
-        state = self._states.get(key)
-        if state is None:
-            value = self._store.get(key.encode())
-            state = None if value is None else _decode(value)
-            self._before.setdefault(key, state)
+        if key in self._states:
+            return self._states[key]
+        value = self._store.get(key.encode())
+        state = None if value is None else _decode(value)
+        self._before.setdefault(key, state)
         return state
 
     def _due(self, key: str, state: State, due_us: int | None) -> None:
@@ -186,17 +192,17 @@ class Partition:
         rules = self._panel.rules
         self._said += [signal_of(rules, transition, self._position) for transition in transitions]
 
-    def _write(self) -> dict[str, DealView]:
-        views = {}
+    def _write(self) -> dict[str, DealView | None]:
+        views: dict[str, DealView | None] = {}
         for key, state in self._states.items():
             before = self._before.get(key)
             if state is before:
                 continue
-            self._store.put(key.encode(), _encode(state))
+            self._store.put(key.encode(), None if state is None else _encode(state))
             self._counted(key, state)
-            self.known_deals += before is None
-            if before is None or state.now != before.now:
-                views[key] = view_of(self._panel.rules, state.now)
+            self.known_deals += (before is None) - (state is None)
+            if state is None or before is None or state.now != before.now:
+                views[key] = None if state is None else view_of(self._panel.rules, state.now)
         meta = _encode(self._meta)
         if meta != self._meta_written:
             self._store.put(META_KEY, meta)
@@ -204,9 +210,9 @@ class Partition:
         self._states, self._before = {}, {}
         return views
 
-    def _counted(self, key: str, state: State) -> None:
+    def _counted(self, key: str, state: State | None) -> None:
         """Bring the sums in line with a state."""
-        after = standing_of(self._panel.rules, state.now)
+        after = None if state is None else standing_of(self._panel.rules, state.now)
         self.totals.change(self._standings.get(key), after)
         if after is None:
             self._standings.pop(key, None)

@@ -23,12 +23,15 @@ from topics.signals import Resolution, Step
 
 #: How late an event may be and still be put in its place (law 5).
 HORIZON_US = 3 * DAY_US
+#: A deal that closed this long ago shrinks to its facts, and is forgotten after that long (law 14).
+SHRINK_US, FORGET_US = 90 * DAY_US, 400 * DAY_US
 #: A tail longer than this is shortened from its old end before its time: one busy deal must not slow the others.
 MAX_TAIL = 256
 #: A tail longer than this is shortened as soon as its older half is beyond the horizon.
 LONG_TAIL = 16
 
 _replace = msgspec.structs.replace
+_CORRECTED = Resolution.CORRECTED
 
 
 class Fate(StrEnum):
@@ -56,34 +59,50 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def due_us(self) -> int | None:
-        """When the deal wants the next visit: a detector's due, or the end of the horizon of what is kept."""
+        """When the deal wants the next visit: a detector's due, the end of the horizon, or the end of its memory."""
         due = self.now.due_us
-        if self.base is None:
-            return due
-        settled = self.now.now_us + HORIZON_US
-        return settled if due is None or settled < due else due
+        if self.base is not None:
+            settled = self.now.now_us + HORIZON_US
+            return settled if due is None or settled < due else due
+        if self.now.ended_us is not None:
+            return self.now.ended_us + (SHRINK_US if self.shrinks else FORGET_US)
+        return due
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether there is anything that a deal that closed long ago need not keep."""
+        deal = self.now.deal
+        return bool(deal.activities or deal.moves or deal.intents)
 
 
 class Stepped(NamedTuple):
-    """A deal after an event: its state, what is to be said, when to visit it again, what became of the event."""
+    """A deal after an event: its state, what is to be said, when to visit it again, what became of the event.
 
-    state: State
+    `state` None: the deal closed so long ago that it is forgotten.
+    """
+
+    state: State | None
     transitions: list[Transition]
     due_us: int | None
     fate: Fate
 
 
-def step(panel: Panel, state: State | None, stored: Stored) -> Stepped:
-    """Fold one event of one deal, or let time pass for it (a `Tick`). Pure."""
+def step(panel: Panel, state: State | None, stored: Stored, ticked_us: int = 0) -> Stepped:
+    """Fold one event of one deal, or let time pass for it (a `Tick`). Pure.
+
+    `ticked_us` is T, the last tick of the partition: what is put right is dated then.
+    """
     state = state or State(Watch(Deal(stored.event.key, stored.event.source)))
     if isinstance(stored.event, Tick):
         state, transitions = _ticked(panel, state, stored.event.at_us)
+        if _forgotten(state, stored.event.at_us):
+            return Stepped(None, transitions, None, Fate.FOLDED)
         return Stepped(state, transitions, state.due_us, Fate.FOLDED)
     fate = _fate(state, stored)
     if fate is Fate.FOLDED:
         state, transitions = _folded(panel, state, stored)
     elif fate is Fate.REFOLDED:
-        state, transitions = _refolded(panel, state, stored)
+        state, transitions = _refolded(panel, state, stored, ticked_us)
     else:
         transitions = []
     return Stepped(state, transitions, state.due_us, fate)
@@ -126,12 +145,27 @@ def _of_one_change(one: DealEvent, other: DealEvent) -> bool:
 
 
 def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:
-    if state.base is not None and at_us - state.now.now_us > HORIZON_US:
+    if _beyond_horizon(state, at_us):
         state = _settled(state)
     now, transitions = advance(panel, state.now, at_us)
-    if now.dues == state.now.dues and now.episodes == state.now.episodes:
-        return state, transitions
-    return _replace(state, now=now, base=state.base or state.now), transitions
+    if now.dues != state.now.dues or now.episodes != state.now.episodes:
+        return _replace(state, now=now, base=state.base or state.now), transitions
+    if state.base is None and state.shrinks and _ended_before(state, at_us - SHRINK_US):
+        state = _replace(state, now=_replace(state.now, deal=state.now.deal.shrunk()))
+    return state, transitions
+
+
+def _beyond_horizon(state: State, at_us: int) -> bool:
+    """Whether all that is kept is too old to be put right. A deal that is being loaded has no horizon yet."""
+    return state.base is not None and not state.now.deal.loading and at_us - state.now.now_us > HORIZON_US
+
+
+def _ended_before(state: State, at_us: int) -> bool:
+    return state.now.ended_us is not None and state.now.ended_us < at_us
+
+
+def _forgotten(state: State, at_us: int) -> bool:
+    return state.base is None and _ended_before(state, at_us - FORGET_US)
 
 
 def _settled(state: State) -> State:
@@ -142,11 +176,10 @@ def _settled(state: State) -> State:
 
 def _folded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
     at_us = stored.event.at_us
-    if state.base is not None and at_us - state.now.now_us > HORIZON_US:
+    if _beyond_horizon(state, at_us):
         state = _settled(state)
     base = state.base or state.now
     now, transitions = fold(panel, state.now, stored)
-    now = now if now.now_us >= at_us else _replace(now, now_us=at_us)
     folded = _replace(state, now=now, base=base, tail=(*state.tail, stored))
     return _shortened(panel, folded), transitions
 
@@ -157,14 +190,15 @@ def _shortened(panel: Panel, state: State) -> State:
     half = len(tail) // 2
     if base is None or len(tail) <= LONG_TAIL:
         return state
-    if len(tail) <= MAX_TAIL and state.now.now_us - tail[half - 1].event.at_us <= HORIZON_US:
+    recent = state.now.deal.loading or state.now.now_us - tail[half - 1].event.at_us <= HORIZON_US
+    if len(tail) <= MAX_TAIL and recent:
         return state
     last = tail[half - 1].event
     base, _ = run(panel, base, tail[:half], last.at_us)
     return _replace(state, base=base, tail=tail[half:], covers=last.order)
 
 
-def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
+def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tuple[State, list[Transition]]:
     """Put a late event in its place, fold the tail again, and put right what was said."""
     base = state.base or state.now
     twin = _twin(state.tail, stored.event)
@@ -174,36 +208,39 @@ def _refolded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[T
     _, before = run(panel, base, state.tail, state.now.now_us)
     now, after = run(panel, base, tail, until_us)
     refolded = _replace(state, now=now, base=base, tail=tuple(tail))
-    return _shortened(panel, refolded), _put_right(state.now, before, now, after)
+    return _shortened(panel, refolded), _put_right(_Heard(state.now, before), now, after, max(now.now_us, ticked_us))
 
 
-def _put_right(old: Watch, before: list[Transition], new: Watch, after: list[Transition]) -> list[Transition]:
-    """What must be said, so that whoever heard `before` knows what is open, and of each open episode what it shows.
+class _Heard(NamedTuple):
+    """What was said of a deal so far, since its base, and where that led."""
+
+    watch: Watch
+    transitions: list[Transition]
+
+
+def _put_right(heard: _Heard, new: Watch, after: list[Transition], at_us: int) -> list[Transition]:
+    """What must be said, so that whoever heard that knows what is open, and of each open episode what it shows.
 
     Of an episode of which the beginning of what is true was heard, the rest is said. Where something else was heard,
     the difference is: an episode that never was is `corrected`, dated at T; one that never ended is opened again; one
     that shows something else is updated. So openings less resolutions are what is open, in any order of arrival.
     """
-    heard, true = _by_identity(before), _by_identity(after)
-    old_open, new_open = _open(old), _open(new)
+    was_said, is_true = _by_identity(heard.transitions), _by_identity(after)
+    old_open, new_open = _open(heard.watch), _open(new)
     transitions: list[Transition] = []
-    for identity in dict.fromkeys((*true, *heard)):
-        told, is_true = heard.get(identity, []), true.get(identity, [])
-        if [_said(one) for one in is_true[: len(told)]] == [_said(one) for one in told]:
-            transitions += is_true[len(told) :]
-        else:
-            transitions += _difference(old_open.get(identity), new_open.get(identity), is_true, new)
+    for identity in dict.fromkeys((*is_true, *was_said)):
+        said, true = was_said.get(identity, []), is_true.get(identity, [])
+        if [_said(one) for one in true[: len(said)]] == [_said(one) for one in said]:
+            transitions += true[len(said) :]
+            continue
+        was, now = old_open.get(identity), new_open.get(identity)
+        if was is not None and now is None:
+            transitions.append(true[-1] if true else Transition(Step.RESOLVED, was, at_us, new.deal, _CORRECTED))
+        elif was is None and now is not None:
+            transitions.append(Transition(Step.OPENED, now, now.opened_us, new.deal))
+        elif was is not None and now is not None and _shown(was) != _shown(now):
+            transitions.append(Transition(Step.UPDATED, now, at_us, new.deal))
     return sorted(transitions, key=lambda one: one.at_us)
-
-
-def _difference(was: Episode | None, now: Episode | None, is_true: list[Transition], new: Watch) -> list[Transition]:
-    """What leads from an episode as it was heard to what it is."""
-    if was is None:
-        return [] if now is None else [Transition(Step.OPENED, now, now.opened_us, new.deal)]
-    if now is None:
-        ended = is_true[-1] if is_true else Transition(Step.RESOLVED, was, new.now_us, new.deal, Resolution.CORRECTED)
-        return [ended]
-    return [] if _shown(was) == _shown(now) else [Transition(Step.UPDATED, now, new.now_us, new.deal)]
 
 
 def _by_identity(transitions: list[Transition]) -> dict[tuple[str, str], list[Transition]]:

@@ -115,7 +115,7 @@ def test_views_are_of_the_deals_that_changed_as_they_are_in_the_store(log: list[
             if key != META_KEY and (key not in before or _decode(before[key]).now != _decode(value).now):
                 assert key.decode() in views
         opens = {key: len([one for one in state.now.episodes if one.told]) for key, state in states(store).items()}
-        assert all(len(view.open_signals) == opens[key] for key, view in views.items())
+        assert all(view is not None and len(view.open_signals) == opens[key] for key, view in views.items())
 
 
 LOAD: list[DealEvent] = [
@@ -195,6 +195,19 @@ def test_the_heap_of_dues_does_not_grow_with_the_events() -> None:
     for n in range(1, 2000):
         partition.fold([Stored(changed(at(0) + n * 1_000_000, D1, stage=("Lead", "Demo")[n % 2]), n)])
     assert len(partition._heap) < 200
+
+
+def test_a_forgotten_deal_leaves_the_store_the_sums_and_its_view() -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    partition.fold(
+        stored([created(at(0), D1, stage="Lead", amount=5.0), changed(at(1), D1, stage="Won"), tick(at(90))])
+    )
+    assert partition.known_deals == 1
+    assert partition.fold([Stored(tick(at(402)), 9)]).views == {D1: None}
+    assert (partition.known_deals, states(store)) == (0, {})
+    again = partition.fold([Stored(created(at(403), D1, stage="Lead"), 10)])
+    assert (again.fates, partition.known_deals) == ({Fate.FOLDED: 1}, 1)
 
 
 def test_causes_say_where_they_stand() -> None:
