@@ -42,7 +42,7 @@ def read_delivery(value: bytes) -> Delivery | Unreadable:
 def _read(decode: Callable[[bytes], T], signal_of: Callable[[T], Signal], value: bytes) -> T | Unreadable:
     try:
         found = decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         return Unreadable("undecodable", str(error))
     wrong = _wrong_instant(signal_of(found))
     return found if wrong is None else Unreadable("bad_instant", wrong)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
 
 from alerts.reasons import Reason
+from topics.codec import decoder
 from topics.signals import Kind, Signal, Step
 
 
@@ -97,8 +99,8 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
 
 
-decode_told = msgspec.json.Decoder(Told).decode
-decode_delivery = msgspec.json.Decoder(Delivery).decode
-decode_decision = msgspec.json.Decoder(Decision).decode
-decode_heard = msgspec.json.Decoder(Heard).decode
-decode_said = msgspec.json.Decoder(Said).decode
+decode_told: Callable[[bytes], Told] = decoder(Told)
+decode_delivery: Callable[[bytes], Delivery] = decoder(Delivery)
+decode_decision: Callable[[bytes], Decision] = decoder(Decision)
+decode_heard: Callable[[bytes], Heard] = decoder(Heard)
+decode_said: Callable[[bytes], Said] = decoder(Said)

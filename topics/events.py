@@ -11,13 +11,20 @@ Rules that every event keeps:
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from topics.instants import DAY_US
 
-Scalar: TypeAlias = str | float | int | bool | None
+#: What state, views and clients in other languages can hold.
+Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+#: The years 1900 to 9000: what deadlines are added to stays in the calendar.
+FIRST_US, LAST_US = -2_208_988_800_000_000, 221_845_392_000_000_000
+#: Microseconds since 1970 in UTC.
+Instant: TypeAlias = Annotated[int, Meta(ge=FIRST_US, le=LAST_US)]
+Scalar: TypeAlias = str | float | Int64 | bool | None
 Order: TypeAlias = tuple[int, int, int, str]
 Origin: TypeAlias = Literal["live", "backfill"]
 Direction: TypeAlias = Literal["inbound", "outbound", "mutual"]
@@ -63,8 +70,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     id: str
     key: str
     source: str
-    at_us: int
-    seq: tuple[int, int] = (0, 0)
+    at_us: Instant
+    seq: tuple[Int64, Int64] = (0, 0)
     origin: Origin = "live"
 
     @property
@@ -116,7 +123,7 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
 
     activity: str
     fields: dict[str, Scalar]
-    version: int = 0
+    version: Int64 = 0
 
 
 class PersonChanged(Event, frozen=True, tag="person_changed"):
@@ -147,7 +154,7 @@ class IntentSeen(Event, frozen=True, tag="intent_seen"):
 
     intent: str
     data: dict[str, Scalar]
-    window_us: int = DAY_US
+    window_us: Int64 = DAY_US
     person: str | None = None
     account: str | None = None
 
@@ -163,7 +170,7 @@ class SourceGap(Event, frozen=True, tag="source_gap"):
 class LoadStarted(Event, frozen=True, tag="load_started"):
     """A backfill of the source began: its deals wait for `load_ended`, at most until `lease_us`. To every partition."""
 
-    lease_us: int
+    lease_us: Instant
 
 
 class LoadEnded(Event, frozen=True, tag="load_ended"):
