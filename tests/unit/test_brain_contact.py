@@ -52,7 +52,13 @@ CASES = [
     Story("an update of the deal is no contact", [LEAD, changed(at(4), next_step="call")], at(6), [opened(at(5))]),
     Story("a task not done is no contact", [LEAD, planned(at(1), "a", at(2))], at(6), [opened(at(5))]),
     Story("a plan holds the gap back until it has passed", [LEAD, planned(at(1), "a", at(8))], at(9), [opened(at(8))]),
-    Story("at the instant of the plan it has passed", [LEAD, planned(at(1), "a", at(8))], at(8), []),
+    Story("until the instant of the plan it holds", [LEAD, planned(at(1), "a", at(8))], at(8), []),
+    Story(
+        "an event at the instant of the plan sees that it has passed",
+        [LEAD, planned(at(1), "a", at(8)), activity(at(8), "b", at_us=None)],
+        at(8),
+        [opened(at(8))],
+    ),
     Story("a plan ends a gap at once", [LEAD, planned(at(6), "a", at(8))], at(8), [opened(at(5)), resolved(at(6))]),
     Story(
         "a plan that passes unkept brings the gap back, the same one",

@@ -31,7 +31,7 @@ from tests.unit.brain_story import (
     tick,
     updated,
 )
-from topics.events import DealEvent, Tick
+from topics.events import ActivityChanged, DealEvent, Scalar, Tick
 from topics.instants import MINUTE_US
 from topics.signals import Kind
 
@@ -168,12 +168,33 @@ def test_late(row: Late) -> None:
     ]
 
 
+def version(number: int, **fields: Scalar) -> ActivityChanged:
+    """What is known of a call at its change on the seventh day, in ever fuller versions."""
+    known = activity(at(7), "a", **fields)
+    return msgspec.structs.replace(known, id=f"{number:06x}", version=number)
+
+
+def test_a_fuller_version_stands_in_the_place_of_a_lower_one() -> None:
+    log: list[DealEvent | Tick] = [
+        LEAD,
+        tick(at(6)),
+        version(1, at_us=at(7), done=True),
+        version(2, at_us=at(7), done=True, removed=True),
+    ]
+    outcome = live(Kind.CONTACT_GAP, log)
+    assert outcome.said[-2:] == [[resolved(at(7))], [opened(at(5))]]
+    assert outcome.state is not None
+    assert outcome.state.now.deal.n == 2
+    late = step(PANEL, outcome.state, Stored(version(1, at_us=at(7), done=True), 9))
+    assert (late.fate, late.state) == (Fate.DUPLICATE, outcome.state)
+
+
 EVENT = changed(at(10), name="late")
 
 FATES: list[tuple[str, list[DealEvent | Tick], Fate]] = [
     ("in order", [LEAD], Fate.FOLDED),
     ("late, inside the horizon", [LEAD, changed(at(13), name="x")], Fate.REFOLDED),
-    ("late, at the very horizon", [LEAD, changed(at(10), amount=1.0), changed(at(13), name="x")], Fate.REFOLDED),
+    ("late, at the very horizon", [LEAD, changed(at(10) + 1, amount=1.0), changed(at(13), name="x")], Fate.REFOLDED),
     ("time has passed it without a change", [created(at(0), stage="Won"), tick(at(13))], Fate.FOLDED),
     ("time has passed it with one", [LEAD, tick(at(10) + 1)], Fate.REFOLDED),
     (
