@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from engine import embedded
 from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
+from engine.loading import Tools
 from engine.metrics import EngineMetrics, Readiness
 from engine.records import Batch
 from engine.settings import Broker, EngineSettings, Security
@@ -104,7 +105,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         """Connect the writer before anything is assigned."""
         self.writer = BatchWriter(self.engine_settings, self.engine_metrics)
         await self.writer.start()
-        self.lanes = Lanes(self.engine_settings, self.engine_metrics, self.writer, self.consumer, self.fail)
+        tools = Tools(self.engine_settings, self.engine_metrics, self.writer)
+        self.lanes = Lanes(tools, self.consumer, lambda: int(self.consumer_generation_id), self.fail)
         await super().on_start()
 
     async def on_stop(self) -> None:

@@ -15,14 +15,14 @@ from typing import Protocol
 import structlog
 from faust.types import TP
 
-from engine.loading import open_state
-from engine.metrics import EngineMetrics
+from engine.loading import StillOurs, Tools, open_state
 from engine.records import Batch, Output
-from engine.settings import EngineSettings
 from engine.state import LoadedStore, NoStore, Store
 from engine.writer import BatchWriter
 
 log = structlog.get_logger(__name__)
+
+DOUBT_PAUSE_S = 0.05
 
 
 class Processor(Protocol):
@@ -56,6 +56,10 @@ class Deliverer(Protocol):
         """Everything below is processed and written."""
         ...
 
+    def is_member(self, generation: int) -> bool:
+        """Whether the partitions of this generation are surely still ours."""
+        ...
+
     def free(self, place: TP) -> None:
         """Fetch the partition again."""
         ...
@@ -65,15 +69,19 @@ class Commit:
     """The one place that decides in which order a batch becomes lasting.
 
     Outputs, then state, then offset, each acknowledged before the next begins: a crash in between repeats the batch,
-    and never loses it. A transaction, fenced per partition, would replace this class and nothing else.
+    and never loses it. Before each write `still_ours` returns only if the group cannot have given the partition to
+    another worker yet. That keeps a worker that was frozen from writing old state over new; what it wrote in the very
+    moment of freezing only a transaction can refuse, fenced per partition, which would replace this class.
     """
 
-    def __init__(self, writer: BatchWriter, consumer: Deliverer) -> None:
+    def __init__(self, writer: BatchWriter, consumer: Deliverer, still_ours: StillOurs) -> None:
         self._writer = writer
         self._consumer = consumer
+        self._still_ours = still_ours
 
     async def __call__(self, batch: Batch, outputs: Sequence[Output], store: Store) -> None:
         """Make the batch lasting."""
+        await self._still_ours()
         await self._writer.write(outputs)
         await store.flush()
         self._consumer.mark_done(TP(batch.topic, batch.partition), batch.next_offset)
@@ -85,6 +93,9 @@ class Lane:
     def __init__(self, lanes: Lanes, attachment: Attachment, partition: int, places: Collection[TP]) -> None:
         self.loaded = False
         self._lanes = lanes
+        self._generation = lanes.generation()
+        self._doubtful = False
+        self._commit = lanes.make_commit(self._still_ours)
         self._attachment = attachment
         self._partition = partition
         self._places = places
@@ -97,7 +108,7 @@ class Lane:
 
     async def close(self, drain_s: float) -> None:
         """Let the batch at work finish within `drain_s`, take no other, and let go of the state."""
-        if not self.loaded:
+        if not self.loaded or self._doubtful:
             self._task.cancel()
         while not self._waiting.empty():
             self._waiting.get_nowait()
@@ -118,10 +129,17 @@ class Lane:
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends the program before a commit
             self._lanes.fail(self._attachment.topics, self._partition, error)
 
+    async def _still_ours(self) -> None:
+        """Return when we surely are in the group; if another generation has begun, we are cancelled while waiting."""
+        while not self._lanes.consumer.is_member(self._generation):
+            self._doubtful = True
+            await asyncio.sleep(DOUBT_PAUSE_S)
+        self._doubtful = False
+
     async def _open(self) -> LoadedStore | NoStore:
         if self._attachment.state_topic is None:
             return NoStore()
-        return await self._lanes.open(self._attachment.state_topic, self._partition)
+        return await self._lanes.open(self._attachment.state_topic, self._partition, self._still_ours)
 
     async def _work(self, store: LoadedStore | NoStore, processor: Processor) -> None:
         self.loaded = True
@@ -136,7 +154,7 @@ class Lane:
         outputs = processor.process(batch)
         if inspect.isawaitable(outputs):
             outputs = await outputs
-        await self._lanes.commit(batch, outputs, store)
+        await self._commit(batch, outputs, store)
         self._lanes.count(batch, time.monotonic() - began, self._attachment.state_topic, len(store))
 
 
@@ -145,17 +163,16 @@ class Lanes:
 
     def __init__(
         self,
-        settings: EngineSettings,
-        metrics: EngineMetrics,
-        writer: BatchWriter,
+        tools: Tools,
         consumer: Deliverer,
+        generation: Callable[[], int],
         fail: Callable[[BaseException], None],
     ) -> None:
         self.consumer = consumer
-        self.commit = Commit(writer, consumer)
-        self._settings = settings
-        self._metrics = metrics
-        self._writer = writer
+        self.generation = generation
+        self._tools = tools
+        self._settings = tools.settings
+        self._metrics = tools.metrics
         self._fail = fail
         self._by_place: dict[TP, Lane] = {}
 
@@ -198,9 +215,13 @@ class Lanes:
         """The partitions that are ours."""
         return frozenset(self._by_place)
 
-    async def open(self, state_topic: str, partition: int) -> LoadedStore:
+    async def open(self, state_topic: str, partition: int, still_ours: StillOurs) -> LoadedStore:
         """Load the state of a partition."""
-        return await open_state(self._settings, self._metrics, self._writer, state_topic, partition)
+        return await open_state(self._tools, state_topic, partition, still_ours)
+
+    def make_commit(self, still_ours: StillOurs) -> Commit:
+        """What makes a lane's batches lasting."""
+        return Commit(self._tools.writer, self.consumer, still_ours)
 
     def count(self, batch: Batch, seconds: float, state_topic: str | None, keys: int) -> None:
         """Count a finished batch."""

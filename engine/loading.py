@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 import structlog
 
@@ -16,6 +17,17 @@ from engine.writer import BatchWriter, Extent
 
 log = structlog.get_logger(__name__)
 
+StillOurs = Callable[[], Awaitable[None]]
+"""Returns when the partition is surely ours; waits while it is not."""
+
+
+class Tools(NamedTuple):
+    """What the work on every partition of a program shares."""
+
+    settings: EngineSettings
+    metrics: EngineMetrics
+    writer: BatchWriter
+
 
 class StateLog:
     """The log of one partition's state, as its one writer sees it.
@@ -24,15 +36,17 @@ class StateLog:
     written: a worker that was frozen, say. That is counted and said, for it can only be prevented by fencing.
     """
 
-    def __init__(self, writer: BatchWriter, metrics: EngineMetrics, topic: str, partition: int) -> None:
-        self._writer = writer
-        self._metrics = metrics
+    def __init__(self, tools: Tools, topic: str, partition: int, still_ours: StillOurs) -> None:
+        self._writer = tools.writer
+        self._metrics = tools.metrics
+        self._still_ours = still_ours
         self._topic = topic
         self._partition = partition
         self.end = 0
 
     async def append(self, changes: Mapping[bytes, bytes | None]) -> Extent:
         """Append the changes; acknowledged on return."""
+        await self._still_ours()
         extent = await self._writer.append(self._topic, self._partition, changes)
         if extent.first != self.end:
             self._metrics.state_foreign_writes.labels(self._metrics.program, self._topic).inc()
@@ -47,12 +61,11 @@ class StateLog:
         return extent
 
 
-async def open_state(
-    settings: EngineSettings, metrics: EngineMetrics, writer: BatchWriter, topic: str, partition: int
-) -> LoadedStore:
-    """The loaded store of one partition. Raises what the broker raises."""
+async def open_state(tools: Tools, topic: str, partition: int, still_ours: StillOurs) -> LoadedStore:
+    """The loaded store of one partition; `still_ours` returns when it may write. Raises what the broker raises."""
+    settings, metrics = tools.settings, tools.metrics
     began = time.monotonic()
-    state_log = StateLog(writer, metrics, topic, partition)
+    state_log = StateLog(tools, topic, partition, still_ours)
     loaded = 0
     async with reader(settings.broker) as consumer:
         span = await span_of(consumer, topic, partition)

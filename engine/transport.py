@@ -16,6 +16,7 @@ since they were fetched, and every new generation starts at the committed offset
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -78,6 +79,13 @@ class Fetched(NamedTuple):
     ends: dict[TP, int]
 
 
+class Lease(NamedTuple):
+    """The last proof that we are in the group: in which generation, and when (monotonic) we asked for it."""
+
+    generation: int
+    asked_at_s: float
+
+
 class BatchSchema(Schema):  # type: ignore[misc]  # Faust publishes no types
     """Hands the batch through as it is: bytes are decoded by the programs, where an error is a value."""
 
@@ -96,6 +104,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.wakes = 0
+        self._lease = Lease(-1, 0.0)
         self._woken = asyncio.Event()
 
     def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002  # Faust's signature
@@ -131,6 +140,32 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         self.wakes += 1
         if not self.thread_loop.is_closed():
             self.thread_loop.call_soon_threadsafe(self._woken.set)
+
+    async def on_start(self) -> None:
+        """Start the client, and note each heartbeat that the group answers."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  # aiokafka tells nobody of its heartbeats
+        beat = coordinator._do_heartbeat  # noqa: SLF001  # as above
+
+        async def noted() -> bool:
+            asked_at_s = time.monotonic()
+            alive: bool = await beat()
+            if alive:
+                self._lease = Lease(coordinator.generation, asked_at_s)
+            return alive
+
+        coordinator._do_heartbeat = noted  # noqa: SLF001  # as above
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """A new generation begins, and we are in it."""
+        self._lease = Lease(generation_id, time.monotonic())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def is_member(self, generation: int) -> bool:
+        """Whether the group cannot have put us out of this generation: its session has not run out since we asked."""
+        lease = self._lease
+        session_s: float = self.app.engine_settings.session_timeout_s
+        return lease.generation == generation and time.monotonic() - lease.asked_at_s < session_s
 
     async def seek_to_start(self, places: Iterable[TP]) -> Mapping[TP, int | None]:
         """Put each partition where its group left it, or at its beginning; returns the committed offsets."""
@@ -259,6 +294,11 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
     def mark_done(self, place: TP, next_offset: int) -> None:
         """Everything below `next_offset` is processed and written: it may be committed."""
         self._done[place] = next_offset
+
+    def is_member(self, generation: int) -> bool:
+        """Whether the partitions of this generation are surely still ours."""
+        member: bool = self._thread.is_member(generation)
+        return member
 
     def forget(self, places: Iterable[TP]) -> None:
         """The partitions left: what was done in them is no longer ours to commit."""

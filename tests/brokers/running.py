@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +13,15 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 
 from engine.admin import TopicSpec, apply, produce, read_all
-from engine.children import signal_child, start_child
 from engine.records import Output
 from engine.settings import Broker
-from tests.brokers.worker import Plan, as_argument
+from tests.brokers.worker import Plan, run_logged
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.brokers.worker"])  # a worker's imports take longer than all the rest of its start
 
 
 class Worker:
@@ -27,16 +30,17 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.log = Path(plan.folder) / "worker.log"
-        command = [sys.executable, "-m", "tests.brokers.worker", as_argument(plan)]
-        self.process = start_child(command, ROOT, self.log)
+        self.process = FORKS.Process(target=run_logged, args=(plan, self.log), daemon=True)
+        self.process.start()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        signal_child(self.process, number)
+        os.kill(self.process.pid or 0, number)
 
-    def wait(self, seconds: float = PATIENCE_S) -> int:
-        """Its exit code, once it has ended."""
-        return self.process.wait(seconds)
+    def wait(self, seconds: float = PATIENCE_S) -> int | None:
+        """Its exit code, once it has ended; None when it does not."""
+        self.process.join(seconds)
+        return self.process.exitcode
 
     def lines(self) -> list[list[str]]:
         """What it wrote in the journal: (what, partition, number)."""
@@ -54,7 +58,7 @@ class Worker:
         """Wait for something to become true while it lives; its log is the failure's message."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if not self.process.is_alive() or time.monotonic() > deadline:
                 raise AssertionError(self.log.read_text()[-4000:])
             time.sleep(0.02)
 
@@ -66,10 +70,9 @@ def worker(plan: Plan) -> Iterator[Worker]:
     try:
         yield running
     finally:
-        if running.process.poll() is None:
-            running.signal(signal.SIGKILL)
-            running.signal(signal.SIGCONT)
-        running.process.wait()
+        if running.process.is_alive():
+            running.process.kill()
+        running.process.join()
 
 
 def prepare(broker: Broker, topic: str, partitions: int, records: int) -> None:

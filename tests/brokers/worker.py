@@ -1,4 +1,4 @@
-"""A worker as a real process, for the tests that stop, freeze and kill it: `python -m tests.brokers.worker PLAN`.
+"""What a worker process does, for the tests that stop, freeze and kill it.
 
 Each record gives one output that names its position, and one state entry per key: the last position and a count.
 A journal says when a batch begins and ends, so that a test can strike in the middle.
@@ -7,14 +7,14 @@ A journal says when a batch begins and ends, so that a test can strike in the mi
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.batches import attach, build_app, run
+from engine.children import dies_with_parent
 from engine.records import Batch, Output
 from engine.settings import Broker, EngineSettings, StoreKind
 from engine.state import Store
@@ -73,9 +73,8 @@ class Journaling:
             journal.write(f"{os.getpid()} {what} {partition} {number}\n")
 
 
-def main(argument: str) -> int:
-    """Run the plan given as JSON."""
-    plan = Plan(**json.loads(argument))
+def work(plan: Plan) -> int:
+    """Run the plan to its end; the exit code."""
     settings = EngineSettings(
         name=plan.topic,
         broker=Broker(plan.servers),
@@ -95,10 +94,11 @@ def main(argument: str) -> int:
     return run(app)
 
 
-def as_argument(plan: Plan) -> str:
-    """The plan as the command line takes it."""
-    return json.dumps(asdict(plan))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+def run_logged(plan: Plan, log: Path) -> None:
+    """The whole life of a worker process: its output goes to `log`, and it ends with the tests."""
+    if (prepare := dies_with_parent(os.getppid())) is not None:
+        prepare()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.exit(work(plan))

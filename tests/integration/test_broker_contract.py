@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.embedded import EmbeddedBroker
-from engine.loading import open_state
+from engine.loading import Tools, open_state
 from engine.metrics import EngineMetrics
 from engine.records import Output
 from engine.settings import Broker, EngineSettings
@@ -36,6 +36,10 @@ GAP_S = 9.0
 
 def make_topic(broker: Broker, name: str, partitions: int = 1, **config: str) -> None:
     apply(broker, [TopicSpec(name, partitions, {key.replace("_", "."): value for key, value in config.items()})])
+
+
+async def always() -> None:
+    """The partition is ours."""
 
 
 @asynccontextmanager
@@ -197,7 +201,7 @@ async def test_state_loads_from_a_log_that_ends_in_a_marker(
     settings = EngineSettings(name=fresh, broker=broker, data_dir=tmp_path)
     metrics = EngineMetrics(CollectorRegistry(), fresh)
     async with asyncio.timeout(SETTLE_S):
-        store = await open_state(settings, metrics, BatchWriter(settings, metrics), fresh, 0)
+        store = await open_state(Tools(settings, metrics, BatchWriter(settings, metrics)), fresh, 0, always)
     assert dict(store.items()) == {b"%d" % number: b"value" for number in range(50)}
 
 
@@ -294,7 +298,7 @@ async def test_state_loads_from_a_log_that_compaction_has_thinned(broker: Broker
             while len(list(read_all(broker, fresh))) > 60:  # noqa: ASYNC110  # the cleaner tells nobody
                 await asyncio.sleep(0.3)
         async with asyncio.timeout(SETTLE_S):
-            store = await open_state(settings, metrics, writer, fresh, 0)
+            store = await open_state(Tools(settings, metrics, writer), fresh, 0, always)
         assert dict(store.items()) == {b"4": b"19"}
     finally:
         await writer.stop()

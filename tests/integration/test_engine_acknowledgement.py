@@ -99,9 +99,10 @@ def test_a_second_worker_in_mid_batch_loses_nothing(broker: Broker, fresh: str, 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_state_survives_the_kill_of_a_worker(broker: Broker, fresh: str, tmp_path: Path, store: StoreKind) -> None:
     prepare(broker, fresh, 2, RECORDS)
-    plan = Plan(broker.servers, fresh, str(tmp_path), store=store, delay_s=0.05)
+    plan = Plan(broker.servers, fresh, str(tmp_path), store=store, delay_s=0.2, max_batch_records=50)
     with worker(plan) as killed:
-        killed.until(lambda: sum(committed(broker, fresh).values()) > RECORDS / 4 and killed.in_a_batch())
+        killed.until(lambda: sum(committed(broker, fresh).values()) > RECORDS / 10)
+        killed.until(killed.in_a_batch)
         killed.signal(signal.SIGKILL)
         assert killed.wait() == -signal.SIGKILL
     assert lost(broker, fresh) == set()
