@@ -12,14 +12,22 @@ from topics.codec import encode
 from topics.outcomes import RawRecord, Rejected
 from topics.rejections import Position, rejection_of
 
+#: The reason of an event that the brain cannot decode.
+UNDECODABLE_EVENT = "undecodable_event"
+
 log = structlog.get_logger("aside")
 
 
-def put_aside(record: Record, why: Unreadable, metrics: Metrics) -> Output:
-    """The rejection, counted and logged. The next record is read as if this one had not been there."""
-    metrics.unreadable.labels(record.topic, why.reason).inc()
+def put_aside(record: Record, why: Rejected) -> Output:
+    """The rejection, logged; the caller counts. The next record is read as if this one had not been there."""
     log.warning("put_aside", reason=why.reason, topic=record.topic, partition=record.partition, offset=record.offset)
     raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
     position = Position(record.topic, record.partition, record.offset)
-    rejection = rejection_of(record.topic, position, raw, Rejected(why.reason, why.detail))
-    return Output(REJECTED, record.topic.encode(), encode(rejection))
+    rejection = rejection_of(record.topic, position, raw, why)
+    return Output(REJECTED, record.topic.encode(), encode(rejection), timestamp_us=record.timestamp_us)
+
+
+def put_unreadable_aside(record: Record, why: Unreadable, metrics: Metrics) -> Output:
+    """The same for the voice's records, counted."""
+    metrics.unreadable.labels(record.topic, why.reason).inc()
+    return put_aside(record, Rejected(why.reason, why.detail))

@@ -6,24 +6,20 @@ from collections.abc import Iterator, Sequence
 from weakref import WeakSet
 
 import msgspec
-import structlog
 
 from engine.records import Batch, Output, Record
 from engine.state import Store
+from programs.aside import UNDECODABLE_EVENT, put_aside
 from programs.times import Times
 from signals.emit import Position
 from signals.judge import Panel, Stored
-from signals.metrics import DetectMetrics
+from signals.metrics import UNDECODABLE, DetectMetrics
 from signals.partition import Partition
-from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, REJECTED
+from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS
 from topics.codec import decode_deal_event, encode
-from topics.outcomes import RawRecord, Rejected
-from topics.rejections import Position as RejectedPosition
-from topics.rejections import rejection_of
+from topics.outcomes import Rejected
 from topics.signals import Signal
 from topics.views import DealView
-
-_log = structlog.get_logger()
 
 
 class Detect:
@@ -56,12 +52,8 @@ class Detect:
         try:
             return Stored(decode_deal_event(record.value), record.offset)
         except msgspec.DecodeError as error:
-            self._metrics.events.labels("undecodable").inc()
-            raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
-            position = RejectedPosition(record.topic, record.partition, record.offset)
-            rejection = rejection_of(DEAL_EVENTS, position, raw, Rejected("undecodable_event", str(error)))
-            outputs.append(Output(REJECTED, DEAL_EVENTS.encode(), encode(rejection), timestamp_us=record.timestamp_us))
-            _log.warning("event put aside", reason="undecodable_event", position=position)
+            self._metrics.events.labels(UNDECODABLE).inc()
+            outputs.append(put_aside(record, Rejected(UNDECODABLE_EVENT, str(error))))
             return None
 
     def _signals(self, signals: list[Signal], at_us: int) -> Iterator[Output]:

@@ -8,12 +8,14 @@ import msgspec
 
 from engine.records import Batch, Output, Record
 from engine.state import Store
+from programs.aside import UNDECODABLE_EVENT, put_aside
 from programs.times import Times
 from signals.joiner import Joiner
 from signals.joining import Intents
-from signals.metrics import JoinMetrics
+from signals.metrics import UNDECODABLE, JoinMetrics
 from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS
 from topics.codec import decode_people_event, encode
+from topics.outcomes import Rejected
 from topics.signals import Cause
 
 
@@ -31,7 +33,12 @@ class Join:
     def _one(self, record: Record) -> Iterable[Output]:
         if record.value is None:
             return
-        event = decode_people_event(record.value)
+        try:
+            event = decode_people_event(record.value)
+        except msgspec.DecodeError as error:
+            self._metrics.events.labels(UNDECODABLE).inc()
+            yield put_aside(record, Rejected(UNDECODABLE_EVENT, str(error)))
+            return
         self._metrics.events.labels(type(event).__name__).inc()
         joined = self._joiner.fold(event, Cause(event.id, record.topic, record.partition, record.offset))
         for sent in joined.events:

@@ -20,7 +20,7 @@ from engine.records import Batch, Output, Record
 from engine.state import Store
 from playbook.model import Playbook
 from playbook.owners import Directory
-from programs.aside import put_aside
+from programs.aside import put_unreadable_aside
 from topics.catalog import ALERT_INBOX, ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
 from topics.codec import encode
 from topics.instants import DAY_US
@@ -45,7 +45,7 @@ class FanOutAgent:
     def _one(self, record: Record) -> Iterator[Output]:
         signal = read_signal(record.value or b"")
         if isinstance(signal, Unreadable):
-            yield put_aside(record, signal, self._metrics)
+            yield put_unreadable_aside(record, signal, self._metrics)
             return
         fanned = fan_out(self._playbook, self._directory, self._heard(signal.id), signal, record.timestamp_us)
         self._store.put(signal.id.encode(), encode(fanned.heard) if fanned.heard else None)
@@ -76,7 +76,7 @@ class PolicyAgent:
     def _one(self, record: Record) -> Iterator[Output]:
         told = read_told(record.value or b"")
         if isinstance(told, Unreadable):
-            yield put_aside(record, told, self._metrics)
+            yield put_unreadable_aside(record, told, self._metrics)
             return
         key = f"{told.recipient.key}\x1f{told.signal.id}".encode()
         before = self._store.get(key)

@@ -12,7 +12,7 @@ from engine.records import Batch, Output, Record
 from engine.state import Store
 from playbook.model import Playbook
 from playbook.owners import Directory
-from programs.aside import put_aside
+from programs.aside import put_unreadable_aside
 from topics.catalog import DEAL_SIGNALS, ROUTE_PREFIX
 from topics.codec import encode
 
@@ -35,7 +35,7 @@ class Route:
     def _one(self, record: Record) -> Iterator[Output]:
         signal = read_signal(record.value or b"")
         if isinstance(signal, Unreadable):
-            yield put_aside(record, signal, self._metrics)
+            yield put_unreadable_aside(record, signal, self._metrics)
             return
         for routing in route(self._playbook, self._directory, signal):
             self._count(routing)

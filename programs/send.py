@@ -24,7 +24,7 @@ from alerts.voice import Spot, Voice
 from engine.records import Batch, Output
 from engine.state import Store
 from playbook.model import Playbook
-from programs.aside import put_aside
+from programs.aside import put_unreadable_aside
 from topics.catalog import ALERT_LOG, ALERT_OUTBOX
 from topics.codec import encode
 from topics.instants import DAY_US, rfc3339
@@ -101,7 +101,7 @@ class Send:
         for record in batch.records:
             delivery = read_delivery(record.value or b"")
             if isinstance(delivery, Unreadable):
-                outputs.append(put_aside(record, delivery, self._world.metrics))
+                outputs.append(put_unreadable_aside(record, delivery, self._world.metrics))
             else:
                 queues.setdefault(delivery.recipient.key, []).append(delivery)
         free = asyncio.Semaphore(self._at_once)
