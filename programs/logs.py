@@ -7,6 +7,10 @@ import sys
 
 import structlog
 
+#: The frames of an error without their variables: those hold customers' data, megabytes of it.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
 #: Libraries that speak of every rebalance and every connection; their warnings are ours too.
 _TALKATIVE = ("faust", "mode", "aiokafka", "kafka", "asyncio", "slack_sdk")
 
@@ -20,9 +24,11 @@ def configure(program: str, level: str) -> None:
     ]
     person = sys.stderr.isatty()
     last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if person
+        else structlog.processors.JSONRenderer()
     )
-    pretty: list[structlog.typing.Processor] = [] if person else [structlog.processors.dict_tracebacks]
+    pretty: list[structlog.typing.Processor] = [] if person else [_TRACEBACKS]
     structlog.configure(
         processors=[*shared, *pretty, last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
