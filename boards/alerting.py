@@ -6,13 +6,14 @@ of 100 rows is where `ingest` pauses a source. The others are where a healthy in
 
 from __future__ import annotations
 
+from alerts.metrics import FAILURES
 from boards.promql import grown, risen
 from boards.rules import ICP_FLOOR, INDICATORS, JOB, MONITOR, QUARTER, Alert, Group
 
 #: A ratio over fewer deals than this says nothing.
 ICP_ENOUGH = 20
 
-_FAILED = 'outcome!="done"'
+_FAILED = f'outcome=~"{"|".join(FAILURES)}"'
 _UNDECODABLE = 'fate="undecodable"'
 _TOO_LATE = 'fate="too_late"'
 
