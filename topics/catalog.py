@@ -45,6 +45,8 @@ class Topic(NamedTuple):
 RAW_PREFIX = "crm.raw."
 ROUTE_PREFIX = "route."
 RAW_MAX_BYTES = 16 * 1024 * 1024
+#: A deal is the sum of its events: hundreds of fields of the customer's own, of up to 32 KB each.
+DEAL_MAX_BYTES = 16 * 1024 * 1024
 
 PEOPLE_EVENTS = "people.events"
 DEAL_EVENTS = "deal.events"
@@ -87,7 +89,15 @@ TOPICS: tuple[Topic, ...] = (
         400,
         doc="opened, updated, resolved: one record per transition",
     ),
-    Topic(DEAL_CURRENT, "deal", "DealView", _COMPACT, None, doc="the present state of each deal with its open signals"),
+    Topic(
+        DEAL_CURRENT,
+        "deal",
+        "DealView",
+        _COMPACT,
+        None,
+        max_message_bytes=DEAL_MAX_BYTES,
+        doc="the present state of each deal with its open signals",
+    ),
     Topic(
         REJECTED,
         "source",
@@ -123,7 +133,7 @@ TOPICS: tuple[Topic, ...] = (
         doc="what was said, where, when: the state of send",
     ),
     Topic(STATE_JOIN, "activity, person or account", "state", _COMPACT, None, doc="the state of join"),
-    Topic(STATE_DETECT, "deal", "state", _COMPACT, None, doc="the state of detect"),
+    Topic(STATE_DETECT, "deal", "state", _COMPACT, None, max_message_bytes=DEAL_MAX_BYTES, doc="the state of detect"),
     Topic(STATE_FANOUT, "signal", "Heard", _COMPACT, None, doc="who has heard of which open signal: state of notify"),
     Topic(STATE_NOTIFY, "recipient", "state", _COMPACT, None, doc="the state of notify"),
 )
