@@ -15,7 +15,7 @@ import msgspec
 from signals.emit import Position, signal_of, view_of
 from signals.episodes import Transition
 from signals.indicators import Standing, Totals, standing_of
-from signals.judge import Panel, Stored
+from signals.judge import Panel, Stored, Watch
 from signals.keyed import Keyed
 from signals.step import Fate, State, step
 from topics.events import LoadEnded, LoadStarted, SourceGap, Tick, event_id
@@ -199,7 +199,8 @@ class Partition:
             if state is before:
                 continue
             self._store.put(key.encode(), None if state is None else _encode(state))
-            self._counted(key, state)
+            if state is None or before is None or not _counts_the_same(before.now, state.now):
+                self._counted(key, state)
             self.known_deals += (before is None) - (state is None)
             if state is None or before is None or state.now != before.now:
                 views[key] = None if state is None else view_of(self._panel.rules, state.now)
@@ -218,6 +219,16 @@ class Partition:
             self._standings.pop(key, None)
         else:
             self._standings[key] = after
+
+
+def _counts_the_same(before: Watch, now: Watch) -> bool:
+    """Whether a deal cannot count for anything else than before: an activity, say, changes no sum by itself."""
+    return (
+        before.deal.fields == now.deal.fields
+        and before.deal.entries == now.deal.entries
+        and before.deal.removed == now.deal.removed
+        and before.episodes == now.episodes
+    )
 
 
 def _heap_of(dues: dict[str, int]) -> list[tuple[int, str]]:
