@@ -179,6 +179,13 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         if not self.thread_loop.is_closed():  # after a crash the thread has ended by itself
             super()._stopped_set()
 
+    async def on_thread_stop(self) -> None:
+        """Close the consumer, also where no broker answers: a fetch that waits to try again ends in its own cancel."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            await self._ensure_consumer()._client.close()  # noqa: SLF001  # what aiokafka's stop did not come to
+
     async def _on_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
