@@ -13,6 +13,25 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 #: Libraries that speak of every rebalance and every connection; their warnings are ours too.
 _TALKATIVE = ("faust", "mode", "aiokafka", "kafka", "asyncio", "slack_sdk")
+#: A library says the same thing at most this often: without a broker they would say it 250 times a second.
+_SAME_AGAIN_S = 5.0
+
+
+class _NotAgain(logging.Filter):
+    """Drops what was said a moment ago, word for word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this is to be said."""
+        words = record.getMessage()
+        if record.created - self._said.get(words, 0.0) < _SAME_AGAIN_S:
+            return False
+        recent = record.created - _SAME_AGAIN_S
+        self._said = {known: at for known, at in self._said.items() if at > recent} | {words: record.created}
+        return True
 
 
 def configure(program: str, level: str) -> None:
@@ -43,6 +62,7 @@ def configure(program: str, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *pretty, last],
         )
     )
+    handler.addFilter(_NotAgain())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     quietest = max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()])
     for name in _TALKATIVE:
