@@ -25,7 +25,7 @@ CLUSTER_ID = "MkU3OEVBNTctOEUyRi00"
 workers join it under a fixed name, and a restarted one takes its predecessor's place at once."""
 
 READY_S = 20.0
-STOP_S = 5.0
+STOP_S = 3.0
 
 
 class NoEmbeddedBroker(Exception):  # noqa: N818  # a state of the machine rather than a fault
@@ -86,9 +86,13 @@ class EmbeddedBroker:
     def start(self) -> None:
         """Start it and wait until it answers. Raises `NoEmbeddedBroker` when it cannot be had or does not come up."""
         command = self._command(self.port, self.data_dir)
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.data_dir.chmod(0o700)
-        self._process = start_child(command, self.data_dir, self.data_dir / "broker.log")
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.data_dir.chmod(0o700)
+            self._process = start_child(command, self.data_dir, self.data_dir / "broker.log")
+        except OSError as error:
+            msg = f"the embedded broker cannot live in {self.data_dir}: {error.strerror}"
+            raise NoEmbeddedBroker(msg) from error
         try:
             self._wait_until_ready()
         except BaseException:

@@ -29,10 +29,10 @@ log = structlog.get_logger("up")
 
 
 class Installation(NamedTuple):
-    """A machine's worth of the product, before its programs run."""
+    """A machine's worth of the product, before its programs run. `embedded` is the broker that it brought, if any."""
 
     broker: Broker
-    embedded: bool
+    embedded: EmbeddedBroker | None
     ports: dict[str, int]
 
     def metrics(self, host: str) -> dict[str, str]:
@@ -47,17 +47,19 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
     Raises WorkError with one line when that cannot be had.
     """
     settings = ready.settings
+    ports = _ports(ready)
     with ExitStack() as stack:
-        servers = settings.broker.bootstrap
+        servers, embedded = settings.broker.bootstrap, None
         try:
             if servers is None:
-                servers = stack.enter_context(EmbeddedBroker(data_dir / "broker")).servers
+                embedded = stack.enter_context(EmbeddedBroker(data_dir / "broker"))
+                servers = embedded.servers
             broker = to_broker(settings.broker, servers)
             _reach(broker)
             apply(broker, specs(ready), replication=settings.topics.replication)
         except (NoEmbeddedBroker, BrokerAway) as error:
             raise WorkError(str(error)) from None
-        yield Installation(broker, settings.broker.bootstrap is None, _ports(ready))
+        yield Installation(broker, embedded, ports)
 
 
 def _reach(broker: Broker) -> None:
@@ -97,12 +99,30 @@ def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]
 
 
 def _ports(ready: Ready) -> dict[str, int]:
-    """A port for each program: the configured ones, or a free run of them where the base is 0."""
+    """A port for each program: the configured ones, or a free run of them where the base is 0. Raises WorkError."""
     web = ready.settings.web
     if web.base_port:
-        return {name: web.port(name) for name in PROGRAMS}
+        ports = {name: web.port(name) for name in PROGRAMS}
+        _check_free(web.host, ports)
+        return ports
     base = _free_run(web.host, len(PROGRAMS))
     return {name: base + offset for offset, name in enumerate(PROGRAMS)}
+
+
+def _check_free(host: str, ports: Mapping[str, int]) -> None:
+    """Raise WorkError with one line for each program whose port cannot be had."""
+    taken: list[str] = []
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was left a moment ago is free
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                taken.append(
+                    f"{name} cannot listen on {host}:{port}: {error.strerror} (SIGNALS_WEB_PORT=0 finds ports)"
+                )
+    if taken:
+        raise WorkError("\n".join(taken))
 
 
 def _free_run(host: str, length: int) -> int:

@@ -3,45 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 
 from engine.batches import run
-from engine.embedded import PURPOSE
+from engine.embedded import PURPOSE, EmbeddedBroker
 from programs.commands.loading import ready as load_ready
 from programs.failures import CallError
 from programs.installation import children, installed
 from programs.logs import configure
+from programs.startup import Ready
 from programs.supervisor import Child, supervise
 from programs.wiring import BUILDS
 
 PlaybookOption = Annotated[Path | None, typer.Option(help="else the settings', else the one that ships")]
 BrokerOption = Annotated[str | None, typer.Option(help="host:port[,host:port]; none: the embedded broker")]
+#: How often `up` looks whether its broker lives.
+WATCH_S = 0.5
+
+log = structlog.get_logger("up")
 
 
 def up(*, playbook: PlaybookOption = None, broker: BrokerOption = None) -> None:
     """Run every program on this machine, one child each; start the embedded broker if none is given."""
     ready = load_ready(broker=broker, playbook=playbook)
     configure("up", ready.settings.log_level)
+    while _run_once(ready):
+        log.error("the embedded broker ended, everything starts again; what it had not saved is lost")
+
+
+def _run_once(ready: Ready) -> bool:
+    """Run until told to stop, or until the embedded broker is no more: then True."""
     with installed(ready, ready.settings.data_dir) as installation:
         if installation.embedded:
             typer.echo(PURPOSE)
         typer.echo(f"broker     {installation.broker.servers}")
         for name, address in installation.metrics(ready.settings.web.host).items():
             typer.echo(f"{name:<10} {address}")
-        asyncio.run(_up(children(ready, installation, os.environ)))
+        return asyncio.run(_up(children(ready, installation, os.environ), installation.embedded))
 
 
-async def _up(programs: Sequence[Child]) -> None:
+async def _up(programs: Sequence[Child], broker: EmbeddedBroker | None) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if broker is None:
+        await supervise(programs, stop)
+        return False
+    watch = asyncio.create_task(_died(broker, stop))
     await supervise(programs, stop)
+    return await watch
+
+
+async def _died(broker: EmbeddedBroker, stop: asyncio.Event) -> bool:
+    """Set `stop` when the broker ends; whether it was that."""
+    while not stop.is_set():
+        if not broker.running():
+            stop.set()
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), WATCH_S)
+    return False
 
 
 def _program(name: str) -> NoReturn:
