@@ -46,6 +46,7 @@ class Join:
             yield Output(DEAL_EVENTS, sent.key.encode(), encode(sent), timestamp_us=record.timestamp_us)
         for signal in joined.signals:
             detected = msgspec.structs.replace(signal, detected_at=self._times.detected_at(record.timestamp_us))
+            self._metrics.opened.inc()
             at_us = self._times.timestamp_us(record.timestamp_us)
             yield Output(DEAL_SIGNALS, signal.subject_key.encode(), encode(detected), timestamp_us=at_us)
 
