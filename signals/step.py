@@ -17,7 +17,7 @@ import msgspec
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
 from signals.judge import Panel, Stored, Watch, advance, fold, run
-from topics.events import ActivityChanged, DealEvent, Order, Tick
+from topics.events import ActivityChanged, DealChanged, DealEvent, IntentSeen, Order, Tick
 from topics.instants import DAY_US
 from topics.signals import Resolution, Step
 
@@ -29,6 +29,10 @@ SHRINK_US, FORGET_US = 90 * DAY_US, 400 * DAY_US
 MAX_TAIL = 256
 #: A tail longer than this is shortened as soon as its older half is beyond the horizon.
 LONG_TAIL = 16
+#: An event with more text than this (characters) is heavy; a tail of others is light at any length.
+HEAVY_TEXT = 16 * 1024
+#: A tail with more text than this is shortened, too: the whole state must fit into one message (`DEAL_MAX_BYTES`).
+MAX_TAIL_TEXT = 2 * 1024 * 1024
 
 _replace = msgspec.structs.replace
 _CORRECTED = Resolution.CORRECTED
@@ -181,21 +185,39 @@ def _folded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Tra
     base = state.base or state.now
     now, transitions = fold(panel, state.now, stored)
     folded = _replace(state, now=now, base=base, tail=(*state.tail, stored))
-    return _shortened(panel, folded), transitions
+    return _shortened(panel, folded, stored), transitions
 
 
-def _shortened(panel: Panel, state: State) -> State:
-    """Fold the older half of a long tail into the base once it is beyond the horizon, or the tail is at its cap."""
-    tail, base = state.tail, state.base
-    half = len(tail) // 2
-    if base is None or len(tail) <= LONG_TAIL:
+def _shortened(panel: Panel, state: State, new: Stored) -> State:
+    """Fold the older half of a long tail into the base once it is beyond the horizon, or the tail is at a cap."""
+    tail = state.tail
+    if _text(new) > HEAVY_TEXT:
+        while len(state.tail) > 1 and sum(map(_text, state.tail)) > MAX_TAIL_TEXT:
+            state = _halved(panel, state)
+    if len(tail) <= LONG_TAIL or state.tail is not tail:
         return state
-    recent = state.now.deal.loading or state.now.now_us - tail[half - 1].event.at_us <= HORIZON_US
-    if len(tail) <= MAX_TAIL and recent:
-        return state
-    last = tail[half - 1].event
-    base, _ = run(panel, base, tail[:half], last.at_us)
-    return _replace(state, base=base, tail=tail[half:], covers=last.order)
+    recent = state.now.deal.loading or state.now.now_us - tail[len(tail) // 2 - 1].event.at_us <= HORIZON_US
+    return state if len(tail) <= MAX_TAIL and recent else _halved(panel, state)
+
+
+def _halved(panel: Panel, state: State) -> State:
+    """The state with the older half of its tail in its base."""
+    half = len(state.tail) // 2
+    older, last = state.tail[:half], state.tail[half - 1].event
+    base, _ = run(panel, state.base or state.now, older, last.at_us)
+    return _replace(state, base=base, tail=state.tail[half:], covers=last.order)
+
+
+def _text(stored: Stored) -> int:
+    """How much text an event carries, in characters."""
+    event = stored.event
+    if isinstance(event, DealChanged | ActivityChanged):
+        values = event.fields.values()
+    elif isinstance(event, IntentSeen):
+        values = event.data.values()
+    else:
+        return 0
+    return sum([len(value) for value in values if isinstance(value, str)])
 
 
 def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tuple[State, list[Transition]]:
@@ -208,7 +230,9 @@ def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tup
     _, before = run(panel, base, state.tail, state.now.now_us)
     now, after = run(panel, base, tail, until_us)
     refolded = _replace(state, now=now, base=base, tail=tuple(tail))
-    return _shortened(panel, refolded), _put_right(_Heard(state.now, before), now, after, max(now.now_us, ticked_us))
+    return _shortened(panel, refolded, stored), _put_right(
+        _Heard(state.now, before), now, after, max(now.now_us, ticked_us)
+    )
 
 
 class _Heard(NamedTuple):

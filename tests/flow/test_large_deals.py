@@ -79,3 +79,9 @@ async def test_what_is_written_of_the_largest_event_fits() -> None:
     state, outputs = await written(1)
     assert 1_000_000 < state < LIMITS[STATE_DETECT] - OVERHEAD
     assert all(size < LIMITS[topic] - OVERHEAD for topic, size in outputs.items())
+
+
+async def test_what_is_written_of_many_of_them_fits() -> None:
+    state, outputs = await written(20)
+    assert state < LIMITS[STATE_DETECT] // 4
+    assert all(size < LIMITS[topic] - OVERHEAD for topic, size in outputs.items())
