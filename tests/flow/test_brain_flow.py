@@ -11,7 +11,7 @@ from signals.judge import Watch
 from signals.replay import Replayed, replay, replay_as_arrived
 from signals.step import HORIZON_US
 from tests.unit.brain_story import activity_of, at, created, full_record, gap, rules_of
-from tests.unit.brain_streams import calm_changes, examples, instants
+from tests.unit.brain_streams import calm_changes, examples, instants, of_deal
 from topics.codec import decode_event, encode
 from topics.events import AnyEvent, EngagementSeen, Scalar, event_id
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
@@ -63,7 +63,7 @@ def _engagement(at_us: int, kind: str, deal: str) -> AnyEvent:
 
 
 _deal_events = st.builds(
-    lambda make, at_us, key: msgspec.structs.replace(make(at_us), key=key),
+    lambda make, at_us, key: of_deal(key, make(at_us)),
     calm_changes,
     instants,
     st.sampled_from(DEALS),

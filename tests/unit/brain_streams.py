@@ -24,7 +24,7 @@ from tests.unit.brain_story import (
     source_gap,
     tick,
 )
-from topics.events import DealChanged, DealEvent, Scalar, Tick
+from topics.events import DealChanged, DealEvent, Scalar, Tick, event_id
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
 
 #: The same examples in every run, and no time spent on making a failing one smaller; with TEST_EFFORT=20 twenty times
@@ -162,6 +162,11 @@ def arrivals(draw: st.DrawFn, of: st.SearchStrategy[list[DealEvent]] = histories
     return Arrival(events, [event for _, _, event in coming] + [tick(until_us)], until_us)
 
 
+def of_deal(key: str, event: DealEvent) -> DealEvent:
+    """The same event of another deal."""
+    return msgspec.structs.replace(event, key=key, id=event_id(key, event.id))
+
+
 _DEALS = ("crm/acme:D1", "crm/acme:D2", "crm/acme:D3")
 _CONTROLS: tuple[Shape, ...] = (
     lambda at_us: load_started(at_us, at_us + 5 * DAY_US),
@@ -182,7 +187,7 @@ def partition_logs(draw: st.DrawFn) -> list[DealEvent]:
         (at(index), created(at(index), key, stage="Lead", need=True, amount=500.0)) for index, key in enumerate(_DEALS)
     ]
     for at_us, make, key, delay in draw(st.lists(some, min_size=20, max_size=60)):
-        coming.append((at_us + delay, msgspec.structs.replace(make(at_us), key=key)))
+        coming.append((at_us + delay, of_deal(key, make(at_us))))
     coming += [(at_us, make(at_us)) for at_us, make in draw(st.lists(control, min_size=5, max_size=20))]
     coming.sort(key=lambda one: one[0])
     return [event for _, event in coming]
