@@ -67,7 +67,14 @@ def stream(count: int) -> list[Stored]:
             name = f"t{dice.randrange(6)}"
             events.append(
                 ActivityChanged(
-                    id=identity, key=key, source="crm/acme", at_us=at_us, activity=name, fields=said, version=1
+                    id=identity,
+                    key=key,
+                    source="crm/acme",
+                    at_us=at_us,
+                    activity=name,
+                    fields=said,
+                    change=identity,
+                    version=1,
                 )
             )
         else:

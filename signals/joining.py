@@ -122,7 +122,7 @@ def _said(
     """What a deal hears at a change. The id sorts by version, so that of two at one instant the later is the last."""
     version, index = identity
     name = f"{version:06x}{index:02x}{event_id(change.id, deal)[:12]}"
-    return _replace(change, id=name, key=deal, origin=cause.origin, fields=fields, version=version)
+    return _replace(change, id=name, key=deal, origin=cause.origin, fields=fields, change=change.id, version=version)
 
 
 def join_person(state: PersonState | None, event: PersonChanged) -> PersonState:

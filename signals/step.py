@@ -116,7 +116,7 @@ def _fate(state: State, stored: Stored) -> Fate:
     event, order = stored.event, stored.event.order
     twin = _twin(state.tail, event)
     if twin is not None:
-        return Fate.REFOLDED if event.id > twin.id else Fate.DUPLICATE
+        return Fate.REFOLDED if _is_fuller(event, twin) else Fate.DUPLICATE
     if state.covers is not None and order <= state.covers:
         return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
     if state.base is not None and event.at_us < state.base.now_us:
@@ -130,22 +130,17 @@ def _fate(state: State, stored: Stored) -> Fate:
 
 
 def _twin(tail: tuple[Stored, ...], event: DealEvent) -> DealEvent | None:
-    """The same event in the tail, or another version of what it says of an activity: the greater id is the fuller."""
-    versioned = isinstance(event, ActivityChanged) and event.version > 0
+    """The same event in the tail, or another version of what it says of the same change of an activity."""
+    change = event.change if isinstance(event, ActivityChanged) else ""
     for one in tail:
-        if one.event.id == event.id or (versioned and _of_one_change(one.event, event)):
-            return one.event
+        known = one.event
+        if known.id == event.id or (change and isinstance(known, ActivityChanged) and known.change == change):
+            return known
     return None
 
 
-def _of_one_change(one: DealEvent, other: DealEvent) -> bool:
-    """Whether both say what is known of an activity at the same change."""
-    return (
-        isinstance(one, ActivityChanged)
-        and isinstance(other, ActivityChanged)
-        and one.version > 0 < other.version
-        and (one.at_us, one.seq, one.activity) == (other.at_us, other.seq, other.activity)
-    )
+def _is_fuller(event: DealEvent, twin: DealEvent) -> bool:
+    return isinstance(event, ActivityChanged) and isinstance(twin, ActivityChanged) and event.version > twin.version
 
 
 def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:

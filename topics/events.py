@@ -109,8 +109,9 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
     """Some fields of an activity (task, call, e-mail, meeting) changed; only those are in `fields`.
 
     On `people.events` the key is the activity; `join` sends it on to `deal.events` under the deal's key once some
-    event of the activity has named the deal. There `version` is set, and the fields are all that is known of the
-    activity at that change; a higher version at the same instant and sequence stands in the place of a lower one.
+    event of the activity has named the deal. There `change` is the id of the event of the activity that it tells of,
+    and the fields are all that is known of the activity at that change; of the same change a higher `version` stands
+    in the place of a lower one.
     Fields, all optional, None for empty:
 
     * `deal`: the deal's key; `person`: the other side's id; `owner`: the seller's id
@@ -123,6 +124,7 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
 
     activity: str
     fields: dict[str, Scalar]
+    change: str = ""
     version: Int64 = 0
 
 

@@ -164,6 +164,16 @@ def test_a_suspect_deal_says_nothing_new_until_it_is_read_again_and_then_what_ho
     assert in_time(events[:2]).signals == []
 
 
+def test_two_changes_of_an_activity_at_one_instant_are_two() -> None:
+    events: list[AnyEvent] = [
+        created(at(0), DEALS[0], stage="Lead"),
+        _of_people(at(6), "T1", {"deal": DEALS[0], "done": True, "at_us": at(0.5)}),
+        _of_people(at(6), "T1", {}),
+    ]
+    arrived = as_arrived([(event, event.at_us) for event in sorted(events, key=lambda one: one.order)])
+    assert [_plain(one) for one in arrived.signals] == [_plain(one) for one in in_time(events).signals]
+
+
 def test_the_report_counts_rows_and_signals() -> None:
     events: list[AnyEvent] = [created(at(0), DEALS[0], stage="Demo")]
     report = in_time(events).report()

@@ -171,7 +171,7 @@ def test_late(row: Late) -> None:
 def version(number: int, **fields: Scalar) -> ActivityChanged:
     """What is known of a call at its change on the seventh day, in ever fuller versions."""
     known = activity(at(7), "a", **fields)
-    return msgspec.structs.replace(known, id=f"{number:06x}", version=number)
+    return msgspec.structs.replace(known, id=f"{number:06x}", change="c", version=number)
 
 
 def test_a_fuller_version_stands_in_the_place_of_a_lower_one() -> None:
