@@ -19,7 +19,7 @@ from engine.children import dies_with_parent
 
 #: After SIGTERM a program has this long; then it is killed, and does again what it did not commit. `up` as a whole,
 #: with the embedded broker after its programs, stops within 10 s.
-STOP_S = 6.0
+STOP_S = 6.5
 #: A child that dies is started again after this pause, doubled each time it dies young, up to the longest.
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
