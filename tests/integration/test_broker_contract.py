@@ -127,7 +127,9 @@ def patience_s(request: pytest.FixtureRequest) -> float:
     return GAP_S if request.node.callspec.params["broker"] == "embedded" else SETTLE_S
 
 
-@on_brokers(embedded_fails="a commit during a join is answered with error 22 and leaves a ghost in the group")
+@on_brokers(
+    embedded_fails="a commit during a join is answered with error 22 and leaves a ghost in the group", slowly=True
+)
 async def test_a_commit_that_falls_into_a_join_leaves_the_group_whole(
     broker: Broker, fresh: str, patience_s: float
 ) -> None:
@@ -169,7 +171,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-@on_brokers(embedded_fails="a member that stops its heartbeats keeps its partitions")
+@on_brokers(embedded_fails="a member that stops its heartbeats keeps its partitions", slowly=True)
 async def test_a_frozen_member_loses_its_partitions(broker: Broker, fresh: str, patience_s: float) -> None:
     make_topic(broker, fresh, 4)
     process = await asyncio.create_subprocess_exec(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.settings import Broker, StoreKind
-from tests.brokers.matrix import on_kafka
+from tests.brokers.matrix import on_kafka, slow_on_embedded
 from tests.brokers.running import committed, copied, ends, fill, lost, prepare, state, worker
 from tests.brokers.worker import POISON, Plan
 
@@ -48,6 +48,7 @@ def test_an_exception_in_a_batch_ends_the_worker_and_loses_nothing(broker: Broke
     assert_all_done(plan, broker)
 
 
+@slow_on_embedded
 def test_ten_stops_in_mid_batch_lose_nothing_and_repeat_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
     prepare(broker, fresh, 2, 4 * RECORDS)
     plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.15)
@@ -64,6 +65,7 @@ def test_ten_stops_in_mid_batch_lose_nothing_and_repeat_nothing(broker: Broker, 
     assert len(done) == len(set(done)) == sum(committed(broker, fresh).values())
 
 
+@pytest.mark.chaos
 def test_a_batch_too_slow_to_wait_for_is_done_again(broker: Broker, fresh: str, tmp_path: Path) -> None:
     prepare(broker, fresh, 1, 100)
     slow = Plan(broker.servers, fresh, str(tmp_path), delay_s=60, drain_s=0.5)
@@ -96,7 +98,7 @@ def test_a_second_worker_in_mid_batch_loses_nothing(broker: Broker, fresh: str, 
     assert_all_done(first_plan, broker)
 
 
-@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+@pytest.mark.parametrize("store", ["memory", pytest.param("rocksdb", marks=pytest.mark.chaos)])
 def test_state_survives_the_kill_of_a_worker(broker: Broker, fresh: str, tmp_path: Path, store: StoreKind) -> None:
     prepare(broker, fresh, 2, RECORDS)
     plan = Plan(broker.servers, fresh, str(tmp_path), store=store, delay_s=0.2, max_batch_records=50)
@@ -113,6 +115,7 @@ def test_state_survives_the_kill_of_a_worker(broker: Broker, fresh: str, tmp_pat
     assert_all_done(plan, broker)
 
 
+@pytest.mark.chaos
 @on_kafka
 def test_the_partitions_of_a_frozen_worker_move(broker: Broker, fresh: str, tmp_path: Path) -> None:
     prepare(broker, fresh, 2, RECORDS)
