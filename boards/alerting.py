@@ -15,6 +15,7 @@ ICP_ENOUGH = 20
 
 _FAILED = f'outcome=~"{"|".join(FAILURES)}"'
 _UNDECODABLE = 'fate="undecodable"'
+_UNDECODABLE_JOIN = 'type="undecodable"'
 _TOO_LATE = 'fate="too_late"'
 
 _ROWS = grown("signals_rows_total", by="source", over="10m")
@@ -110,9 +111,10 @@ ALERTS = Group(
             "warning",
             "ops",
             "0s",
-            f"{grown('signals_events_total', _UNDECODABLE, over='15m')} > 0",
-            "Records on deal.events are not events",
-            "detect put records of deal.events aside that it could not read; they are on crm.rejected.",
+            f"({grown('signals_events_total', _UNDECODABLE, over='15m')} or vector(0))"
+            f" + ({grown('signals_join_events_total', _UNDECODABLE_JOIN, over='15m')} or vector(0)) > 0",
+            "Records of our own topics are not events",
+            "detect or join put records aside that it could not read; they are on crm.rejected.",
         ),
         Alert(
             "SignalsTooLate",

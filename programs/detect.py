@@ -47,10 +47,8 @@ class Detect:
 
     def _decoded(self, record: Record, outputs: list[Output]) -> Stored | None:
         """The event of a record. What is no event of ours is put aside with its position, and counted."""
-        if record.value is None:
-            return None
         try:
-            return Stored(decode_deal_event(record.value), record.offset)
+            return Stored(decode_deal_event(record.value or b""), record.offset)
         except msgspec.DecodeError as error:
             self._metrics.events.labels(UNDECODABLE).inc()
             outputs.append(put_aside(record, Rejected(UNDECODABLE_EVENT, str(error))))

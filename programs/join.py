@@ -31,10 +31,8 @@ class Join:
         return [output for record in batch.records for output in self._one(record)]
 
     def _one(self, record: Record) -> Iterable[Output]:
-        if record.value is None:
-            return
         try:
-            event = decode_people_event(record.value)
+            event = decode_people_event(record.value or b"")
         except msgspec.DecodeError as error:
             self._metrics.events.labels(UNDECODABLE).inc()
             yield put_aside(record, Rejected(UNDECODABLE_EVENT, str(error)))

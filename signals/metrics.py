@@ -17,6 +17,10 @@ from topics.signals import Kind, Severity, Step
 
 _CELL = ("pipeline", "segment", "team")
 
+#: So many currencies have a label of their own, by name; the others share one (law 12).
+MAX_CURRENCIES = 32
+OTHER = "other"
+
 #: What becomes of a row.
 OUTCOMES = ("events", "silent", "rejected")
 #: What becomes of an event that cannot be folded at all.
@@ -64,6 +68,7 @@ class JoinMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.events = Counter("signals_join_events", "Events read by the join.", ("type",), registry=registry)
+        self.events.labels(UNDECODABLE)  # from zero, so that the first one is an increase
         self.sent = Counter("signals_join_sent", "Events sent on to deals.", ("type",), registry=registry)
         self.opened = Counter(
             "signals_join_opened", "Signals of intents that have no deal, opened by the join.", registry=registry
@@ -143,7 +148,7 @@ class _Sums(Collector):
             "signals_open_amount",
             "Money open, in units of the currency.",
             (*_CELL, "currency"),
-            [((*cell, currency), n / 100) for one in totals for (cell, currency), n in one.amount_cents.items()],
+            _amounts(totals),
         )
         yield _family(
             "signals_open_signals",
@@ -151,6 +156,12 @@ class _Sums(Collector):
             ("kind", "severity"),
             [((kind.value, grave.value), n) for one in totals for (kind, grave), n in one.signals.items()],
         )
+
+
+def _amounts(totals: Iterable[Totals]) -> list[tuple[tuple[str, ...], float]]:
+    sums = [(cell, currency, cents) for one in totals for (cell, currency), cents in one.amount_cents.items() if cents]
+    named = set(sorted({currency for _, currency, _ in sums})[:MAX_CURRENCIES])
+    return [((*cell, currency if currency in named else OTHER), cents / 100) for cell, currency, cents in sums]
 
 
 def _cells(counts: Iterable[dict[Cell, int]]) -> list[tuple[tuple[str, ...], float]]:

@@ -26,9 +26,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check and sh
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="the playbook")]) -> None:
+def check(file: Annotated[Path | None, typer.Argument(help="the playbook; none: the one in use")] = None) -> None:
     """Every error with its line; else the version and what is off."""
-    loaded = _read(file)
+    loaded = _read(file or _settings().playbook)
     typer.echo(loaded.hash)
     typer.echo(plain(f"{loaded.playbook.name}: {_counts(loaded.playbook)}"))
     off = kinds_off(loaded.playbook, _sources(_settings()))

@@ -102,7 +102,7 @@ WRONG_CALLS = [
     ("a command that nobody knows", ["playbok"], "Did you mean 'playbook'"),
     ("an option that nobody knows", ["--nope"], "--nope"),
     ("a group without its command", ["playbook"], ""),
-    ("a missing argument", ["playbook", "check"], "Missing argument"),
+    ("a missing argument", ["topics", "schema"], "Missing argument"),
     ("a file that is not there", ["playbook", "check", "no.yaml"], "no.yaml:1: No such file or directory"),
     (
         "settings that are not there",
