@@ -314,6 +314,7 @@ def test_the_embedded_broker_keeps_its_data_over_a_restart(tmp_path: Path, fresh
         _find(Broker(running.servers), fresh)
 
 
+@pytest.mark.chaos
 @pytest.mark.kafka
 def test_kafka_keeps_its_data_over_a_kill(tmp_path: Path, fresh: str) -> None:
     cluster = KafkaCluster(tmp_path)

@@ -106,6 +106,7 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) ->
     assert not (tmp_path / "broker").exists()
 
 
+@pytest.mark.chaos
 def test_all_starts_again_when_the_embedded_broker_is_killed_and_stops_in_time(tmp_path: Path) -> None:
     with started(tmp_path) as up:
         wait_until_ready(said(up)["detect"])
