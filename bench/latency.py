@@ -115,9 +115,8 @@ def main(rate: int, seconds: int) -> None:
     if not waits:
         sys.exit("no signal came out")
     cuts = statistics.quantiles(waits, n=100)
-    print(
-        f"{len(waits)} of {count} signals at {rate}/s: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms, max {max(waits)} ms"
-    )
+    figures = f"p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms, max {max(waits)} ms"
+    print(f"{len(waits)} of {count} signals at {rate}/s: {figures}")
 
 
 if __name__ == "__main__":
