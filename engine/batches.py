@@ -214,15 +214,19 @@ def attach(app: BatchApp, topics: Sequence[str], make: MakeProcessor, *, state_t
 
 def run(app: BatchApp) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure (which has been logged)."""
-    return asyncio.run(serve(app))
+    return asyncio.run(_run(app))
 
 
-async def serve(app: BatchApp) -> int:
-    """As `run`, on a running loop."""
+async def _run(app: BatchApp) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    return await serve(app, stop)
+
+
+async def serve(app: BatchApp, stop: asyncio.Event) -> int:
+    """As `run`, on a running loop and until the event is set."""
     beside = [asyncio.create_task(_beside(app, start)) for start in app.background]
     try:
         return await _serve(app, stop)
