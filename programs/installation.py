@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,6 @@ import structlog
 
 from engine.admin import BrokerAway, apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
-from engine.groups import forget_members
 from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.failures import WorkError
@@ -79,11 +77,7 @@ def _reach(broker: Broker) -> None:
 
 def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:
     """The programs as children, in an environment that tells them what was found."""
-    programs = [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
-    if installation.embedded:
-        for child in programs:
-            child.after_death = functools.partial(forget_members, installation.broker, child.name)
-    return programs
+    return [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
 
 
 def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -31,10 +31,7 @@ log = structlog.get_logger("up")
 
 @dataclass
 class Child:
-    """A program to keep running. `stdout` and `stderr` None: this process's own.
-
-    `after_death` tidies up behind a child that died, before the next one starts.
-    """
+    """A program to keep running. `stdout` and `stderr` None: this process's own."""
 
     name: str
     command: Sequence[str]
@@ -42,7 +39,6 @@ class Child:
     stdout: IO[bytes] | int | None = None
     stderr: IO[bytes] | int | None = None
     cwd: Path | None = None
-    after_death: Callable[[], object] | None = None
     restarts: int = 0
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     _pause_s: float = field(default=PAUSE_S, repr=False)
@@ -64,8 +60,6 @@ class Child:
             code = await self.process.wait()
             self._pause_s = PAUSE_S if time.monotonic() - began > WELL_S else min(self._pause_s * 2, LONGEST_PAUSE_S)
             log.warning("a program ended, it starts again", ended=self.name, code=code, pause_s=self._pause_s)
-            if self.after_death is not None:
-                await asyncio.to_thread(self.after_death)
             await asyncio.sleep(self._pause_s)
             self.restarts += 1
 

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from alerts.ledger import LedgerEntry, State, decode_entry
 from engine.admin import apply, produce, read_all
 from engine.embedded import EmbeddedBroker
-from engine.groups import forget_members
 from engine.records import Output
 from engine.settings import Broker
 from programs.commands.topics import specs
@@ -105,7 +104,6 @@ async def _killed_in_mid_call(environ: Environ, broker: Broker, slack: SlackServ
         await _until(lambda: len(slack.said()) == 8, "the eighth message is there, its reply is not")
         await asyncio.sleep(0.3)
         send.kill()
-    await asyncio.to_thread(forget_members, broker, "send")
     assert len(slack.said()) == 8
 
 
