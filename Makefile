@@ -48,7 +48,7 @@ lint: setup
 	@$(BIN)/lint-imports
 
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--all-extras pyproject.toml --output-file requirements.lock
 
 clean:
