@@ -33,6 +33,7 @@ def assert_all_done(plan: Plan, broker: Broker) -> None:
     assert sum(count for _, count in state(broker, plan.topic).values()) >= len(wanted)
 
 
+@slow_on_embedded
 def test_an_exception_in_a_batch_ends_the_worker_and_loses_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
     prepare(broker, fresh, 2, RECORDS)
     fill(broker, fresh, 1, POISON)
@@ -98,7 +99,8 @@ def test_a_second_worker_in_mid_batch_loses_nothing(broker: Broker, fresh: str, 
     assert_all_done(first_plan, broker)
 
 
-@pytest.mark.parametrize("store", ["memory", pytest.param("rocksdb", marks=pytest.mark.chaos)])
+@pytest.mark.chaos
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_state_survives_the_kill_of_a_worker(broker: Broker, fresh: str, tmp_path: Path, store: StoreKind) -> None:
     prepare(broker, fresh, 2, RECORDS)
     plan = Plan(broker.servers, fresh, str(tmp_path), store=store, delay_s=0.2, max_batch_records=50)
