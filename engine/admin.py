@@ -5,9 +5,10 @@ With kafka-python, which needs no event loop.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -210,6 +211,9 @@ _WRITING = {"acks": "all", "linger_ms": 5, "max_request_size": MAX_MESSAGE_BYTES
 @contextmanager
 def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms: int = CONNECT_MS) -> Iterator[T]:
     """A client of kafka-python, closed at the end; its ways of saying "nobody there" become `BrokerAway`."""
+    if not _listens(broker, connect_ms / 1000):
+        msg = f"no Kafka broker answers at {broker.servers}"
+        raise BrokerAway(msg)
     try:
         client = kind(**broker.client_options(), bootstrap_timeout_ms=connect_ms, **options)
     except (KafkaTimeoutError, KafkaConnectionError) as error:
@@ -222,6 +226,15 @@ def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms
         raise BrokerAway(msg) from error
     finally:
         client.close()  # type: ignore[attr-defined]  # each client has it; kafka-python publishes no types
+
+
+def _listens(broker: Broker, timeout_s: float) -> bool:
+    """Whether anything listens there: kafka-python would take its whole time to say so, and leave a socket open."""
+    for server in broker.bootstrap:
+        host, _, port = server.rpartition(":")
+        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout_s):
+            return True
+    return False
 
 
 def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> AbstractContextManager[KafkaAdminClient]:

@@ -18,7 +18,7 @@ def start_child(command: Sequence[str], folder: Path, log: Path) -> subprocess.P
 
     Linux takes the thread that starts a child for its parent: start it from a thread that stays.
     """
-    with log.open("ab") as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         return subprocess.Popen(  # noqa: S603  # the callers start programs of this product
             command,
             stdin=subprocess.DEVNULL,

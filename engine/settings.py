@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, Literal
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The largest record that any topic takes (the raw topics'): fetches and requests must have room for one."""
+
+_HAS_PORT = re.compile(r":\d+$")
 
 StoreKind = Literal["memory", "rocksdb"]
 
@@ -58,8 +61,9 @@ class Broker:
 
     @property
     def bootstrap(self) -> list[str]:
-        """The servers, one by one."""
-        return [server.strip() for server in self.servers.split(",") if server.strip()]
+        """The servers, one by one; without a port it is Kafka's own, 9092."""
+        named = (server.strip() for server in self.servers.split(","))
+        return [server if _HAS_PORT.search(server) else f"{server}:9092" for server in named if server]
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments with which any client of either library connects."""

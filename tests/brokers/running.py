@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.records import Output
@@ -96,6 +97,8 @@ def committed(broker: Broker, group: str) -> dict[int, int]:
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
     try:
         found = admin.list_group_offsets(group)[group]
+    except CoordinatorNotAvailableError:  # the first group of a new broker: nobody has committed
+        return {}
     finally:
         admin.close()
     return {place.partition: one.offset for place, one in found.items()}

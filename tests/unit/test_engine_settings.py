@@ -23,6 +23,10 @@ def test_servers_are_read_one_by_one() -> None:
     assert Broker("a:1, b:2,").bootstrap == ["a:1", "b:2"]
 
 
+def test_kafkas_own_port_is_the_default() -> None:
+    assert Broker("a,[::1]:7,b.example").bootstrap == ["a:9092", "[::1]:7", "b.example:9092"]
+
+
 @pytest.mark.parametrize(
     ("protocol", "keys"),
     [
