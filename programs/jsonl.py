@@ -1,7 +1,10 @@
-"""Raw records at rest: one JSON object per line, {"timestamp": microseconds, "key": text, "value": anything}.
+"""Raw records at rest, as `.jsonl` or `.json`.
 
-`signals simulate` writes such files; a raw topic that was dumped reads the same. A line that is no such object becomes
-a record of the line's own bytes, which the parser rejects with its reason: no line is lost.
+`.jsonl`: one JSON object per line, {"timestamp": microseconds, "key": text, "value": anything}. `signals simulate`
+writes such files; a raw topic that was dumped reads the same. A line that is no such object is a record by itself: a
+payload as the source sent it, or something that the parser rejects with its reason. No line is lost.
+
+`.json`: one payload, or an array of them.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ class _Line(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Line).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def read_jsonl(path: Path) -> Iterator[RawRecord]:
@@ -30,6 +34,18 @@ def read_jsonl(path: Path) -> Iterator[RawRecord]:
         for line in file:
             if line.strip():
                 yield _record(line.rstrip(b"\r\n"))
+
+
+def read_json(path: Path) -> Iterator[RawRecord]:
+    """The payloads of a file: each element of an array, else the whole. Raises OSError."""
+    content = path.read_bytes()
+    try:
+        payloads = _decode_array(content)
+    except msgspec.DecodeError:
+        yield RawRecord(None, content)
+        return
+    for payload in payloads:
+        yield RawRecord(None, bytes(payload))
 
 
 def _record(line: bytes) -> RawRecord:

@@ -1,13 +1,14 @@
-"""Raw records at rest: tables by their mapping, everything else as `.jsonl` of its records."""
+"""Raw records at rest: tables by their mapping, everything else as `.jsonl` or `.json` of its records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from programs.failures import CallError
 from programs.files import records
-from programs.jsonl import read_jsonl
+from programs.jsonl import read_json, read_jsonl
 from topics.outcomes import RawRecord
 from topics.sources.mapping import load as load_mapping
 from topics.sources.source import Source, SourceKind
@@ -17,8 +18,19 @@ def records_at_rest(path: Path, source: Source) -> Iterable[RawRecord]:
     """The records of a source in a folder or a file, in order. Raises FilesError, CallError, OSError."""
     if source.kind is SourceKind.TABLES:
         return records(path, load_mapping(source.mapping))
-    file = path / f"{source.name}.jsonl" if path.is_dir() else path
-    if not file.is_file():
-        message = f"{file}: no such file"
+    return chain.from_iterable(
+        read_json(file) if file.suffix == ".json" else read_jsonl(file) for file in _files(path, source)
+    )
+
+
+def _files(path: Path, source: Source) -> list[Path]:
+    """The file itself; of a folder `<source>.jsonl`, else all its `.json` and `.jsonl` files by name."""
+    own = path / f"{source.name}.jsonl"
+    if path.is_dir() and not own.is_file():
+        files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".jsonl"))
+    else:
+        files = [own if path.is_dir() else path]
+    if not files or not files[0].is_file():
+        message = f"{own if path.is_dir() else path}: no such file"
         raise CallError(message)
-    return read_jsonl(file)
+    return files
