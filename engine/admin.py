@@ -211,11 +211,12 @@ _WRITING = {"acks": "all", "linger_ms": 5, "max_request_size": MAX_MESSAGE_BYTES
 @contextmanager
 def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms: int = CONNECT_MS) -> Iterator[T]:
     """A client of kafka-python, closed at the end; its ways of saying "nobody there" become `BrokerAway`."""
+    client_options = broker.client_options()  # reads certificates: a wrong file is named whether or not anyone answers
     if not _listens(broker, connect_ms / 1000):
         msg = f"no Kafka broker answers at {broker.servers}"
         raise BrokerAway(msg)
     try:
-        client = kind(**broker.client_options(), bootstrap_timeout_ms=connect_ms, **options)
+        client = kind(**client_options, bootstrap_timeout_ms=connect_ms, **options)
     except (KafkaTimeoutError, KafkaConnectionError) as error:
         msg = f"no Kafka broker answers at {broker.servers}"
         raise BrokerAway(msg) from error
