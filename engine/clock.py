@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from faust.types import TP
 from engine.batches import BatchApp
 from engine.records import Output, Record
 from engine.settings import Broker
-from engine.tail import Span, read_span, reader, span_of
+from engine.tail import Span, peek, reader
 from engine.ticking import MAX_JUMP_US, Hold, Mode, Seen, next_tick
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,7 @@ PAUSE_S = 1.0
 _TAIL_RECORDS = 64
 _LOOK_BACK = (256, 4_096, 65_536)
 _PROBE_BYTES = 64 * 1024
+_PROBE_WAIT_MS = 50
 
 Payload = Callable[[int, int], Output]
 """(T in microseconds, partition) -> the record that says so; its topic and partition are set by the clock."""
@@ -148,7 +149,9 @@ class Clock:
         if writer is None:
             return
         self._alive_at = self._alive_at or self._passed_s()
-        async with gauge(self._app.engine_settings.broker, writer.partitions) as look:
+        watched = [topic for upstream in self._plan.upstream for topic in upstream.topics]
+        topics = {topic: await writer.partitions(topic) for topic in [*watched, self._plan.target]}
+        async with gauge(self._app.engine_settings.broker, topics) as look:
             self._last_us = _latest(self._last_us, await look.last_tick(self._plan.target))
             while self._leading():
                 began = self._passed_s()
@@ -220,21 +223,20 @@ def _latest(one: int | None, other: int | None) -> int | None:
 
 
 Offsets = Mapping[TopicPartition, int]
-CountPartitions = Callable[[str], Awaitable[int]]
 
 
 class Gauge:
     """What the clock can see of the broker."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, partitions: CountPartitions) -> None:
-        self._partitions = partitions
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, topics: Mapping[str, int]) -> None:
+        self._topics = topics
         self._consumer = consumer
         self._admin = admin
         self._newest: dict[TopicPartition, tuple[int, int | None]] = {}
 
     async def ends(self, topics: Sequence[str]) -> Offsets:
-        """The end of every partition of these topics; waits for a topic that does not exist yet."""
-        places = [place for topic in topics for place in await self._places(topic)]
+        """The end of every partition of these topics."""
+        places = [place for topic in topics for place in self._places(topic)]
         ends: Offsets = await self._consumer.end_offsets(places)
         return ends
 
@@ -246,12 +248,10 @@ class Gauge:
 
     async def timestamps(self, stands: Offsets, ends: Offsets) -> list[int]:
         """The timestamps of the records at these positions; none where only markers are left before the end."""
-        found: list[int] = []
-        for place, offset in stands.items():
-            first = (await self._consumer.beginning_offsets([place]))[place]
-            records = await self._peek(place, Span(max(first, offset), ends[place]), 1)
-            found.extend(record.timestamp_us for record in records)
-        return found
+        firsts = await self._consumer.beginning_offsets(list(stands))
+        spans = {place: Span(max(firsts[place], offset), ends[place]) for place, offset in stands.items()}
+        found = await peek(self._consumer, spans, 1)
+        return [record.timestamp_us for records in found.values() for record in records]
 
     async def newest(self, upstream: Sequence[Upstream]) -> int | None:
         """The largest timestamp near the end of any partition of these topics.
@@ -259,51 +259,45 @@ class Gauge:
         Near: of the last 64 records, so that a late one at the very end does not hide the others.
         """
         ends = await self.ends([topic for one in upstream for topic in one.topics])
-        for place, end in ends.items():
-            known = self._newest.get(place)
-            if known is None or known[0] != end:
-                first = (await self._consumer.beginning_offsets([place]))[place]
-                tail = await self._peek(place, Span(max(first, end - _TAIL_RECORDS), end), _TAIL_RECORDS)
-                newest = max((record.timestamp_us for record in tail), default=None)
-                self._newest[place] = (end, _latest(newest, known[1] if known else None))
+        moved = {place: end for place, end in ends.items() if self._newest.get(place, (None, None))[0] != end}
+        for place, records in (await self._tails(moved, _TAIL_RECORDS)).items():
+            _, known = self._newest.get(place, (0, None))
+            latest = max((record.timestamp_us for record in records), default=None)
+            self._newest[place] = (ends[place], _latest(latest, known))
         return max((newest for _, newest in self._newest.values() if newest is not None), default=None)
 
     async def last_tick(self, topic: str) -> int | None:
-        """The last T in the topic, looked for from the ends backwards; None when there never was one."""
-        ticks = [await self._last_tick_in(place) for place in await self._places(topic)]
-        return max((tick for tick in ticks if tick is not None), default=None)
+        """The last T near the ends of the topic; None when none of the last 65,536 records of a partition is a tick.
 
-    async def _last_tick_in(self, place: TopicPartition) -> int | None:
-        span = await span_of(self._consumer, place.topic, place.partition)
-        for count in (*_LOOK_BACK, span.end):
-            tail = await self._peek(place, Span(max(span.first, span.end - count), span.end), count)
-            ticks = [tick for tick in map(tick_of, tail) if tick is not None]
+        A tick comes every second, so there is one unless the clock never ran.
+        """
+        ends = await self.ends([topic])
+        for count in _LOOK_BACK:
+            tails = await self._tails(ends, count)
+            ticks = [tick for records in tails.values() for tick in map(tick_of, records) if tick is not None]
             if ticks:
                 return max(ticks)
-            if span.end - count <= span.first:
-                break
         return None
 
-    async def _peek(self, place: TopicPartition, span: Span, limit: int) -> list[Record]:
-        found: list[Record] = []
-        async for records, _ in read_span(self._consumer, place.topic, place.partition, span):
-            found.extend(record for record in records if record.offset < span.end)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+    async def _tails(self, ends: Offsets, count: int) -> dict[TopicPartition, list[Record]]:
+        """The last `count` records before these ends."""
+        firsts = await self._consumer.beginning_offsets(list(ends)) if ends else {}
+        spans = {place: Span(max(firsts[place], end - count), end) for place, end in ends.items()}
+        return await peek(self._consumer, spans, count)
 
-    async def _places(self, topic: str) -> list[TopicPartition]:
-        return [TopicPartition(topic, partition) for partition in range(await self._partitions(topic))]
+    def _places(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, partition) for partition in range(self._topics[topic])]
 
 
 @asynccontextmanager
-async def gauge(broker: Broker, partitions: CountPartitions) -> AsyncIterator[Gauge]:
-    """A gauge with its clients, closed at the end; `partitions` says how many a topic has."""
+async def gauge(broker: Broker, topics: Mapping[str, int]) -> AsyncIterator[Gauge]:
+    """A gauge over these topics (with the number of their partitions) and its clients, closed at the end."""
+    places = [(topic, partition) for topic, total in topics.items() for partition in range(total)]
     admin = AIOKafkaAdminClient(**broker.client_options())
     try:
         await admin.start()
-        async with reader(broker, fetch_bytes=_PROBE_BYTES) as consumer:
-            yield Gauge(consumer, admin, partitions)
+        async with reader(broker, places, _PROBE_BYTES, _PROBE_WAIT_MS) as consumer:
+            yield Gauge(consumer, admin, topics)
     finally:
         await admin.close()
 

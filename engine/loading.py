@@ -67,7 +67,7 @@ async def open_state(tools: Tools, topic: str, partition: int, still_ours: Still
     began = time.monotonic()
     state_log = StateLog(tools, topic, partition, still_ours)
     loaded = 0
-    async with reader(settings.broker) as consumer:
+    async with reader(settings.broker, [(topic, partition)]) as consumer:
         span = await span_of(consumer, topic, partition)
         store = _make(settings, state_log, topic, partition, span)
         try:

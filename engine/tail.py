@@ -6,8 +6,8 @@ a record, so the last record may stand well before the end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,6 +21,7 @@ POLL_MS = 1_000
 
 
 Chunk = tuple[list[Record], int]
+Place = tuple[str, int]
 
 
 class Span(NamedTuple):
@@ -36,10 +37,14 @@ def to_record(topic: str, partition: int, raw: ConsumerRecord) -> Record:
 
 
 @asynccontextmanager
-async def reader(broker: Broker, fetch_bytes: int = MAX_MESSAGE_BYTES) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group that sees committed records only; closed at the end.
+async def reader(
+    broker: Broker, places: Collection[Place], fetch_bytes: int = MAX_MESSAGE_BYTES, wait_ms: int = 500
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group over these partitions that sees committed records only; closed at the end.
 
-    `fetch_bytes` is what it asks of a partition at a time; a larger record comes whole.
+    It fetches nothing until `read_span` asks. `fetch_bytes` is what it asks of a partition at a time (a larger record
+    comes whole), `wait_ms` how long the broker may hold a fetch that finds nothing. All partitions are named at once,
+    for aiokafka takes up to a second to learn of a topic.
     """
     consumer = AIOKafkaConsumer(
         **broker.client_options(),
@@ -48,10 +53,14 @@ async def reader(broker: Broker, fetch_bytes: int = MAX_MESSAGE_BYTES) -> AsyncI
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         fetch_max_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=wait_ms,
         max_partition_fetch_bytes=fetch_bytes,
     )
     try:
         await consumer.start()
+        theirs = [TopicPartition(*place) for place in places]
+        consumer.assign(theirs)
+        consumer.pause(*theirs)
         yield consumer
     finally:
         await consumer.stop()
@@ -70,11 +79,43 @@ async def read_span(consumer: AIOKafkaConsumer, topic: str, partition: int, span
 
     The last chunk ends at the span's end or after it, and may be without records.
     """
+    if span.first >= span.end:
+        return
     place = TopicPartition(topic, partition)
-    consumer.assign([place])
-    consumer.seek(place, span.first)
-    position = span.first
-    while position < span.end:
-        got = await consumer.getmany(place, timeout_ms=POLL_MS)
-        position = await consumer.position(place)
-        yield [to_record(topic, partition, raw) for raw in got.get(place, ())], position
+    with _fetching(consumer, {place: span}):
+        position = span.first
+        while position < span.end:
+            got = await consumer.getmany(place, timeout_ms=POLL_MS)
+            position = await consumer.position(place)
+            yield [to_record(topic, partition, raw) for raw in got.get(place, ())], position
+
+
+async def peek(consumer: AIOKafkaConsumer, spans: Mapping[Place, Span], limit: int) -> dict[Place, list[Record]]:
+    """The first records, at most `limit`, of each span; all are fetched together."""
+    wanted = {TopicPartition(*place): span for place, span in spans.items() if span.first < span.end}
+    found: dict[Place, list[Record]] = {place: [] for place in spans}
+    pending = dict(wanted)
+    with _fetching(consumer, wanted):
+        while pending:
+            got = await consumer.getmany(*pending, timeout_ms=POLL_MS)
+            for place, raws in got.items():
+                records = (to_record(place.topic, place.partition, raw) for raw in raws)
+                found[place].extend(record for record in records if record.offset < pending[place].end)
+            for place, span in tuple(pending.items()):
+                if len(found[place]) >= limit or await consumer.position(place) >= span.end:
+                    del pending[place]
+    return {place: records[:limit] for place, records in found.items()}
+
+
+@contextmanager
+def _fetching(consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, Span]) -> Iterator[None]:
+    """Fetch these partitions, from where their spans begin, while the block runs."""
+    for place, span in spans.items():
+        consumer.seek(place, span.first)
+    if spans:
+        consumer.resume(*spans)
+    try:
+        yield
+    finally:
+        if spans:
+            consumer.pause(*spans)

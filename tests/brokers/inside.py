@@ -32,10 +32,10 @@ async def serving(app: BatchApp) -> AsyncIterator[asyncio.Task[int]]:
 
 
 async def until(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
-    """Wait for something to become true."""
+    """Wait for something to become true; it may ask the broker, beside the loop that the programs run on."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # what is waited for sets no event
-            await asyncio.sleep(0.01)
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0.02)
 
 
 async def until_ready(app: BatchApp) -> None:
