@@ -72,12 +72,11 @@ class Load:
 
     async def _folded(self) -> None:
         """Wait until ingest has read the raw topic, and then join what ingest wrote."""
-        async with gauge(self._broker, self._count) as look:
-            for topic, group in ((RAW_PREFIX + self._source.name, "ingest"), (PEOPLE_EVENTS, "join")):
+        readers = {RAW_PREFIX + self._source.name: "ingest", PEOPLE_EVENTS: "join"}
+        known = await asyncio.to_thread(describe, self._broker)
+        async with gauge(self._broker, {topic: known[topic].partitions for topic in readers}) as look:
+            for topic, group in readers.items():
                 await self._read(look, topic, group)
-
-    async def _count(self, topic: str) -> int:
-        return await asyncio.to_thread(lambda: describe(self._broker)[topic].partitions)
 
     async def _read(self, look: Gauge, topic: str, group: str) -> None:
         ends = await look.ends([topic])
