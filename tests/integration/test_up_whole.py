@@ -94,7 +94,7 @@ def playbook(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(folder: Path, playbook: Path, slack_url: str, servers: str) -> Iterator[Up]:
+def started(folder: Path, playbook: Path, slack_url: str, servers: str, **more: str) -> Iterator[Up]:
     """`signals up`, stopped in the end; without `servers` it starts an embedded broker of its own."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALS_", "SLACK_"))} | {
         "SIGNALS_BROKER": servers,
@@ -108,6 +108,7 @@ def started(folder: Path, playbook: Path, slack_url: str, servers: str) -> Itera
         "SLACK_BOT_TOKEN": TOKEN,
         "SLACK_API_URL": slack_url,
     }
+    environ |= more
     command = [sys.executable, "-m", "programs", "up"]
     with (folder / "up.log").open("w") as log:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
