@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from engine.settings import Broker, StoreKind
-from tests.brokers.apache import KafkaCluster, NoKafkaError
 from tests.brokers.matrix import on_kafka, slow_on_embedded
 from tests.brokers.running import committed, copied, ends, fill, lost, prepare, state, worker
 from tests.brokers.worker import POISON, Plan
@@ -151,31 +150,3 @@ def test_the_partitions_of_a_frozen_worker_move(broker: Broker, fresh: str, tmp_
         assert frozen.wait(STOP_S) == 0
     assert lost(broker, fresh) == set()
     assert_all_done(plan, broker)
-
-
-@pytest.mark.kafka
-@pytest.mark.chaos
-def test_a_worker_outlives_its_broker_and_goes_on(fresh: str, tmp_path: Path) -> None:
-    cluster = KafkaCluster(tmp_path / "kafka")
-    try:
-        try:
-            cluster.start()
-        except NoKafkaError as error:
-            pytest.skip(f"no Apache Kafka here: {error}")
-        broker = Broker(cluster.servers)
-        prepare(broker, fresh, 2, RECORDS)
-        plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.2, max_batch_records=50)
-        with worker(plan) as outliving:
-            outliving.until(outliving.in_a_batch)
-            cluster.kill()
-            time.sleep(plan.session_timeout_s + 2)
-            assert outliving.process.is_alive()
-            cluster.start()
-            fill(broker, fresh, RECORDS)
-            outliving.until(lambda: committed(broker, fresh) == ends(broker, fresh))
-            outliving.signal(signal.SIGTERM)
-            assert outliving.wait(STOP_S) == 0
-        assert lost(broker, fresh) == set()
-        assert_all_done(plan, broker)
-    finally:
-        cluster.kill()
