@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 import faust
@@ -38,6 +40,7 @@ BROKER_PAUSE_S = 2.0
 """Pause between attempts to reach a broker that is not there."""
 
 WATCH_S = 5.0
+FIRST_WATCH_S = 0.1
 
 STOP_S = 9.0
 """A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
@@ -68,11 +71,14 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self.attachments: list[Attachment] = []
         self.ready_checks: dict[str, ReadyCheck] = {
             "broker": lambda: None if self.broker_reached else "the broker cannot be reached",
+            "topics": self._which_are_missing,
             "partitions": self._why_not_loaded,
         }
         self.broker_reached = False
         self.sole_worker = False
+        self.overdue = False
         self.assigned_once = False
+        self._known_topics: frozenset[str] | None = None
         self.failure: BaseException | None = None
         self._failed = asyncio.Event()
         self.lanes: Lanes | None = None
@@ -111,6 +117,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
 
     async def on_stop(self) -> None:
         """Finish what is at work, commit it, then stop; the group learns at once that we leave."""
+        if self.lanes is not None:
+            self.consumer.stop_flow()
         await self._let_go()
         await super().on_stop()
 
@@ -162,11 +170,20 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         consumer.forget(places)
 
     async def _watch_broker(self) -> None:
-        """Look every few seconds whether the broker still answers, for the ready check."""
+        """Look every few seconds whether the broker still answers, and which topics it has, for the ready checks."""
         while True:
-            await asyncio.sleep(WATCH_S)
             if self.writer is not None:
-                self.broker_reached = await self.writer.reaches_broker(WATCH_S)
+                known = await self.writer.known_topics(WATCH_S)
+                self.broker_reached = known is not None
+                self._known_topics = known if known is not None else self._known_topics
+            await asyncio.sleep(WATCH_S if self._known_topics is not None else FIRST_WATCH_S)
+
+    def _which_are_missing(self) -> str | None:
+        if self._known_topics is None:
+            return None  # the broker's own check says why
+        wanted = {topic for attachment in self.attachments for topic in attachment.every_topic()}
+        missing = sorted(wanted - self._known_topics)
+        return f"missing: {', '.join(missing)}" if missing else None
 
     def _why_not_loaded(self) -> str | None:
         if not self.assigned_once or self.lanes is None:
@@ -214,7 +231,11 @@ def attach(app: BatchApp, topics: Sequence[str], make: MakeProcessor, *, state_t
 
 def run(app: BatchApp) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure (which has been logged)."""
-    return asyncio.run(_run(app))
+    code = asyncio.run(_run(app))
+    if app.overdue:
+        sys.stderr.flush()
+        os._exit(code)  # a thread of the client hangs: waiting for it would take for ever
+    return code
 
 
 async def _run(app: BatchApp) -> int:
@@ -254,6 +275,7 @@ async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
     try:
         await asyncio.wait_for(app.stop(), STOP_S)
     except TimeoutError:
+        app.overdue = True
         log.exception("did not stop in time", seconds=STOP_S)
         return 1
     return max(code, _exit_code(app, starting))

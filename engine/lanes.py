@@ -44,6 +44,10 @@ class Attachment:
     make: MakeProcessor
     state_topic: str | None
 
+    def every_topic(self) -> frozenset[str]:
+        """What is read, and the state."""
+        return frozenset(self.topics) | ({self.state_topic} if self.state_topic is not None else set())
+
 
 class Deliverer(Protocol):
     """What brings the batches, as the lanes see it."""
@@ -139,6 +143,7 @@ class Lane:
     async def _open(self) -> LoadedStore | NoStore:
         if self._attachment.state_topic is None:
             return NoStore()
+        await self._lanes.check_counts(self._attachment.topics, self._attachment.state_topic)
         return await self._lanes.open(self._attachment.state_topic, self._partition, self._still_ours)
 
     async def _work(self, store: LoadedStore | NoStore, processor: Processor) -> None:
@@ -214,6 +219,15 @@ class Lanes:
     def places(self) -> frozenset[TP]:
         """The partitions that are ours."""
         return frozenset(self._by_place)
+
+    async def check_counts(self, topics: Sequence[str], state_topic: str) -> None:
+        """Raises `ValueError` where a topic has another number of partitions than the state that belongs to it."""
+        wanted = await self._tools.writer.partitions(state_topic)
+        for topic in topics:
+            found = await self._tools.writer.partitions(topic)
+            if found != wanted:
+                msg = f"{topic} has {found} partitions and its state {state_topic} has {wanted}: they must agree"
+                raise ValueError(msg)
 
     async def open(self, state_topic: str, partition: int, still_ours: StillOurs) -> LoadedStore:
         """Load the state of a partition."""

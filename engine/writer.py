@@ -123,16 +123,16 @@ class BatchWriter:
         """How many partitions the topic has; waits for the topic to exist."""
         return await self._partitions(topic)
 
-    async def reaches_broker(self, timeout_s: float) -> bool:
-        """Whether a broker answers a question within the time."""
+    async def known_topics(self, timeout_s: float) -> frozenset[str] | None:
+        """The broker's topics; None when it does not answer within the time."""
         if self._producer is None:
-            return False
+            return None
         try:
             async with asyncio.timeout(timeout_s):
-                await self._producer.client.fetch_all_metadata()
+                cluster = await self._producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError):
-            return False
-        return True
+            return None
+        return frozenset(cluster.topics())
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(

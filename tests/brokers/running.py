@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.records import Output
@@ -97,7 +97,7 @@ def committed(broker: Broker, group: str) -> dict[int, int]:
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
     try:
         found = admin.list_group_offsets(group)[group]
-    except CoordinatorNotAvailableError:  # the first group of a new broker: nobody has committed
+    except (CoordinatorNotAvailableError, NotCoordinatorError):  # the first group of a new broker: nobody has committed
         return {}
     finally:
         admin.close()

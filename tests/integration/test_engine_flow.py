@@ -17,6 +17,7 @@ from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.settings import Broker
 from engine.state import Store
 from tests.brokers.inside import new_app, serving, until, until_ready
+from tests.brokers.matrix import on_kafka
 from tests.brokers.running import committed
 
 
@@ -170,6 +171,31 @@ async def test_a_message_that_the_broker_refuses_ends_the_program(broker: Broker
     async with serving(app) as running:
         assert await asyncio.wait_for(asyncio.shield(running), 30) == 1
     assert sum(max(0, offset) for offset in committed(broker, fresh).values()) == 0
+
+
+async def test_a_state_of_another_size_is_refused(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    state = f"{fresh}.state"
+    make_topics(broker, 2, fresh)
+    make_topics(broker, 3, state)
+    app = new_app(broker, fresh, tmp_path)
+    attach(app, [fresh], counting(state), state_topic=state)
+    async with serving(app) as running:
+        assert await asyncio.wait_for(asyncio.shield(running), 30) == 1
+    assert str(app.failure) == f"{fresh} has 2 partitions and its state {state} has 3: they must agree"
+
+
+@on_kafka
+async def test_a_topic_that_is_not_there_is_a_reason_not_to_be_ready(
+    broker: Broker, fresh: str, tmp_path: Path
+) -> None:
+    missing = f"{fresh}.missing"
+    make_topics(broker, 1, fresh)
+    app = new_app(broker, fresh, tmp_path)
+    attach(app, [fresh, missing], lambda *_: Copying(fresh), state_topic=None)
+    async with serving(app):
+        await until(lambda: app.ready_checks["topics"]() == f"missing: {missing}")
+        make_topics(broker, 1, missing)
+        await until_ready(app)
 
 
 class Copying:
