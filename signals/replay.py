@@ -1,7 +1,8 @@
 """The same brain over records at rest, no broker.
 
 `replay` is the canonical history: everything in order, each deal judged up to T. `replay_as_arrived` feeds the records
-to one partition in the order in which they come, ticks between them, as a live system would see them.
+to one partition in the order in which they come, ticks between them, as a live system would see them. `replay_log` (in
+`signals.relive`) folds a log of `deal.events` again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from signals.joining import Intents, intents_of
 from signals.judge import Stored, Watch, panel_of, run
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
+from signals.relive import LogError, Logged, LogRecord, replay_log
 from signals.rules import Rules
 from signals.step import State
 from topics.events import AnyEvent, DealEvent, PeopleEvent, SourceGap, Tick, event_id
@@ -26,6 +28,8 @@ from topics.instants import HOUR_US, MINUTE_US, parse_rfc3339
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Silent
 from topics.signals import Cause, Signal
 from topics.views import DealView
+
+__all__ = ["LogError", "LogRecord", "Logged", "Replayed", "Tally", "replay", "replay_as_arrived", "replay_log"]
 
 _NOWHERE = Position("", 0)
 

@@ -1,0 +1,122 @@
+"""A log of `deal.events`, ticks included, through the brain again: what was said live, without a broker (law 6).
+
+Each partition is folded by the very `Partition` that serves it live, in the order of its offsets, so its transitions
+are those of the log, byte for byte, but for `detected_at`: that is here the time of the record after which it was said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from signals.emit import Position, view_of
+from signals.judge import Panel, Stored
+from signals.keyed import DictStore
+from signals.partition import META_KEY, Partition
+from signals.step import Fate, State
+from topics.catalog import DEAL_EVENTS
+from topics.codec import decode_deal_event
+from topics.instants import rfc3339
+from topics.signals import Signal
+from topics.views import DealView
+
+#: Records folded at a time. Any number gives the same transitions; this one is what a busy worker sees.
+BATCH = 500
+
+_decode = msgspec.msgpack.Decoder(State).decode
+_replace = msgspec.structs.replace
+
+
+class LogRecord(NamedTuple):
+    """One record of the log. `timestamp_us`: its timestamp at the broker, in microseconds."""
+
+    partition: int
+    offset: int
+    timestamp_us: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Logged(NamedTuple):
+    """What a log says again: signals in the order in which they are said, the states at its end by deal.
+
+    `fates`: what became of its events; `undecodable`: records that are no event of ours, which live are put aside.
+    """
+
+    signals: list[Signal]
+    states: dict[str, State]
+    fates: Counter[Fate]
+    undecodable: int
+    records: int
+
+    def views(self, panel: Panel) -> Iterator[DealView]:
+        """The final state of each deal, by key."""
+        return (view_of(panel.rules, self.states[key].now) for key in sorted(self.states))
+
+
+class LogError(ValueError):
+    """A log that is none: its offsets do not rise."""
+
+
+def replay_log(records: Iterable[LogRecord], panel: Panel) -> Logged:
+    """Fold the partitions of a log, each from its first record on. Raises LogError.
+
+    The partitions may come one after the other or mixed; within each, offsets rise (compaction and markers leave gaps).
+    """
+    by_partition: dict[int, list[LogRecord]] = {}
+    for record in records:
+        by_partition.setdefault(record.partition, []).append(record)
+    relived = [_Relived(panel, number, by_partition[number]) for number in sorted(by_partition)]
+    said = merge(*(one.said() for one in relived), key=lambda pair: pair[0])
+    signals = [signal for _, signals in said for signal in signals]
+    return Logged(
+        signals=signals,
+        states={key: state for one in relived for key, state in one.states()},
+        fates=sum((one.fates for one in relived), Counter[Fate]()),
+        undecodable=sum(one.undecodable for one in relived),
+        records=sum(map(len, by_partition.values())),
+    )
+
+
+class _Relived:
+    """One partition on its way through its log."""
+
+    def __init__(self, panel: Panel, number: int, records: list[LogRecord]) -> None:
+        self._records, self._store = records, DictStore()
+        self._partition = Partition(panel, self._store, Position(DEAL_EVENTS, number))
+        self.fates: Counter[Fate] = Counter()
+        self.undecodable = 0
+
+    def said(self) -> Iterator[tuple[int, list[Signal]]]:
+        """The signals of each batch with the time of its last record. Raises LogError."""
+        last = -1
+        records = iter(self._records)
+        while batch := list(islice(records, BATCH)):
+            for record in batch:
+                if record.offset <= last:
+                    message = f"partition {record.partition}: offset {record.offset} comes after {last}"
+                    raise LogError(message)
+                last = record.offset
+            folded = self._partition.fold(self._events(batch))
+            self.fates.update(folded.fates)
+            at_us = batch[-1].timestamp_us
+            detected_at = rfc3339(at_us)
+            yield at_us, [_replace(signal, detected_at=detected_at) for signal in folded.signals]
+
+    def _events(self, batch: list[LogRecord]) -> Iterator[Stored]:
+        for record in batch:
+            try:
+                event = decode_deal_event(record.value or b"")
+            except msgspec.DecodeError:
+                self.undecodable += 1
+                continue
+            yield Stored(event, record.offset)
+
+    def states(self) -> Iterator[tuple[str, State]]:
+        """The states at the end, by deal."""
+        return ((key.decode(), _decode(value)) for key, value in self._store.items() if key != META_KEY)
