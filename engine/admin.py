@@ -5,10 +5,9 @@ With kafka-python, which needs no event loop.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.future import Future
 
+from engine.reach import BrokerAway, BrokerRefuses, reach_now
 from engine.records import Output, Record
 from engine.settings import MAX_MESSAGE_BYTES, Broker
 from engine.writer import by_partition
@@ -26,10 +26,6 @@ POLL_MS = 1_000
 
 T = TypeVar("T")
 Options = Mapping[str, object]
-
-
-class BrokerAway(Exception):  # noqa: N818  # a state of the world rather than a fault
-    """No broker answers, or it stopped answering; the message is one line for a person."""
 
 
 class TopicSpec(NamedTuple):
@@ -144,12 +140,14 @@ def apply(
 
 
 def wait_for_broker(broker: Broker, timeout_s: float) -> None:
-    """Return when a broker answers. Raises `BrokerAway` when none does in time."""
+    """Return when a broker answers. Raises `BrokerAway` when none does in time, `BrokerRefuses` at once."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
             with _admin(broker, connect_ms=min(CONNECT_MS, max(200, int(timeout_s * 1000)))):
                 return
+        except BrokerRefuses:
+            raise
         except BrokerAway:
             if time.monotonic() >= deadline:
                 raise
@@ -212,9 +210,7 @@ _WRITING = {"acks": "all", "linger_ms": 5, "max_request_size": MAX_MESSAGE_BYTES
 def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms: int = CONNECT_MS) -> Iterator[T]:
     """A client of kafka-python, closed at the end; its ways of saying "nobody there" become `BrokerAway`."""
     client_options = broker.client_options()  # reads certificates: a wrong file is named whether or not anyone answers
-    if not _listens(broker, connect_ms / 1000):
-        msg = f"no Kafka broker answers at {broker.servers}"
-        raise BrokerAway(msg)
+    reach_now(broker, connect_ms / 1000)  # kafka-python would take its whole time to fail, and not say why
     try:
         client = kind(**client_options, bootstrap_timeout_ms=connect_ms, **options)
     except (KafkaTimeoutError, KafkaConnectionError) as error:
@@ -227,15 +223,6 @@ def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms
         raise BrokerAway(msg) from error
     finally:
         client.close()  # type: ignore[attr-defined]  # each client has it; kafka-python publishes no types
-
-
-def _listens(broker: Broker, timeout_s: float) -> bool:
-    """Whether anything listens there: kafka-python would take its whole time to say so, and leave a socket open."""
-    for server in broker.bootstrap:
-        host, _, port = server.rpartition(":")
-        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout_s):
-            return True
-    return False
 
 
 def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> AbstractContextManager[KafkaAdminClient]:

@@ -26,6 +26,7 @@ from engine import embedded
 from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
 from engine.loading import Tools
 from engine.metrics import EngineMetrics, Readiness
+from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
 from engine.records import Batch
 from engine.settings import Broker, EngineSettings, Security
 from engine.transport import BatchConsumer, BatchSchema, BatchTransport
@@ -44,6 +45,9 @@ FIRST_WATCH_S = 0.1
 
 STOP_S = 9.0
 """A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
+
+REFUSED = 2
+"""The exit code where a setting is wrong: the broker does not let us in, or is not the one that we trust."""
 
 Background = Callable[[], Awaitable[None]]
 
@@ -70,11 +74,12 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self.registry = registry
         self.attachments: list[Attachment] = []
         self.ready_checks: dict[str, ReadyCheck] = {
-            "broker": lambda: None if self.broker_reached else "the broker cannot be reached",
+            "broker": lambda: None if self.broker_reached else self.broker_trouble,
             "topics": self._which_are_missing,
             "partitions": self._why_not_loaded,
         }
         self.broker_reached = False
+        self.broker_trouble = "the broker has not been reached yet"
         self.sole_worker = False
         self.overdue = False
         self.assigned_once = False
@@ -175,6 +180,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             if self.writer is not None:
                 known = await self.writer.known_topics(WATCH_S)
                 self.broker_reached = known is not None
+                if known is None:
+                    self.broker_trouble = await why_away(self.engine_settings.broker)
                 self._known_topics = known if known is not None else self._known_topics
             await asyncio.sleep(WATCH_S if self._known_topics is not None else FIRST_WATCH_S)
 
@@ -230,7 +237,7 @@ def attach(app: BatchApp, topics: Sequence[str], make: MakeProcessor, *, state_t
 
 
 def run(app: BatchApp) -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure (which has been logged)."""
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure, 2 where the broker refuses us (logged)."""
     code = asyncio.run(_run(app))
     if app.overdue:
         sys.stderr.flush()
@@ -258,8 +265,12 @@ async def serve(app: BatchApp, stop: asyncio.Event) -> int:
 
 
 async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
-    if not await _reach_broker(app, stop):
-        return 0
+    try:
+        if not await _reach_broker(app, stop):
+            return 0
+    except BrokerRefuses as error:
+        log.error("the broker refuses us", why=str(error))  # noqa: TRY400  # a wrong setting, not a place in our code
+        return REFUSED
     starting = asyncio.create_task(app.start())
     stopping = asyncio.create_task(stop.wait())
     failing = asyncio.create_task(app.wait_for_failure())
@@ -297,15 +308,19 @@ async def _beside(app: BatchApp, start: Background) -> None:
 
 
 async def _reach_broker(app: BatchApp, stop: asyncio.Event) -> bool:
-    """Wait until a broker answers; False when told to stop first."""
+    """Wait until a broker answers; False when told to stop first. Raises `BrokerRefuses` where waiting is in vain."""
     broker = app.engine_settings.broker
     while not stop.is_set():
         client = AIOKafkaAdminClient(**broker.client_options())
         try:
+            await reach(broker)
             await client.start()
             cluster = await client.describe_cluster()
-        except KafkaError:
-            log.warning("no broker answers, trying again", broker=broker.servers, pause_s=BROKER_PAUSE_S)
+        except BrokerRefuses:
+            raise
+        except (BrokerAway, KafkaError) as error:
+            app.broker_trouble = str(error)
+            log.warning("no broker answers, trying again", why=str(error), pause_s=BROKER_PAUSE_S)
         else:
             app.broker_reached = True
             app.sole_worker = cluster["cluster_id"] == embedded.CLUSTER_ID

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import structlog
 
-from engine.admin import BrokerAway, apply, wait_for_broker
+from engine.admin import apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
+from engine.reach import BrokerAway, BrokerRefuses
 from engine.settings import Broker
 from programs.commands.topics import specs
-from programs.failures import WorkError
+from programs.failures import CallError, WorkError
 from programs.settings import PROGRAMS
 from programs.startup import Ready, to_broker
 from programs.supervisor import Child, command_of
@@ -42,7 +43,7 @@ class Installation(NamedTuple):
 def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
     """A broker that answers, with every topic in place. An embedded one is stopped in the end.
 
-    Raises WorkError with one line when that cannot be had.
+    Raises WorkError with one line when that cannot be had, CallError where a setting keeps us out.
     """
     settings = ready.settings
     ports = _ports(ready)
@@ -55,6 +56,8 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
             broker = to_broker(settings.broker, servers)
             _reach(broker)
             apply(broker, specs(ready), replication=settings.topics.replication)
+        except BrokerRefuses as error:
+            raise CallError(str(error)) from None
         except (NoEmbeddedBroker, BrokerAway) as error:
             raise WorkError(str(error)) from None
         yield Installation(broker, embedded, ports)
@@ -66,6 +69,8 @@ def _reach(broker: Broker) -> None:
     while True:
         try:
             wait_for_broker(broker, BROKER_TRY_S)
+        except BrokerRefuses:
+            raise
         except BrokerAway as error:
             patience_s -= BROKER_TRY_S
             if patience_s <= 0:

@@ -36,10 +36,12 @@ def broker_answers() -> Iterator[None]:
     """Ends a command with one line where the broker is away or refuses, or where a certificate cannot be read."""
     from kafka.errors import KafkaError  # noqa: PLC0415 - takes 0.2 s, and only these commands need it
 
-    from engine.admin import BrokerAway  # noqa: PLC0415 - the same
+    from engine.reach import BrokerAway, BrokerRefuses  # noqa: PLC0415 - the same
 
     try:
         yield
+    except BrokerRefuses as error:
+        raise CallError(str(error)) from None
     except (BrokerAway, LookupError) as error:
         raise WorkError(str(error)) from None
     except KafkaError as error:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from engine.admin import BrokerAway, check, wait_for_broker
+from engine.admin import check, wait_for_broker
 from engine.embedded import CLUSTER_ID, EmbeddedBroker, NoEmbeddedBroker, answers, free_port
+from engine.reach import BrokerAway
 from engine.settings import Broker
 
 pytestmark = pytest.mark.broker
@@ -88,7 +89,7 @@ def test_a_broker_that_is_away_is_one_line() -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(BrokerAway) as raised:
         wait_for_broker(Broker(address), 0.3)
-    assert str(raised.value) == f"no Kafka broker answers at {address}"
+    assert str(raised.value) == f"no Kafka broker answers: {address} cannot be connected to (Connection refused)"
 
 
 async def test_it_starts_and_stops_from_async_code(tmp_path: Path) -> None:
