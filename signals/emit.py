@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from signals.deal import Deal, Mark
+from signals.deal import Deal
 from signals.episodes import Episode, Transition
 from signals.judge import Watch
 from signals.rules import Rules
+from topics.events import Scalar
 from topics.instants import rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Signal, signal_id
 from topics.views import DealView, OpenSignal
@@ -20,8 +21,8 @@ class Position(NamedTuple):
     partition: int
 
 
-class _Naming(NamedTuple):
-    """How the deal is called on signals and views."""
+class Naming(NamedTuple):
+    """How the deal is called on signals and views. It follows from the deal's fields alone."""
 
     deal_id: str
     name: str
@@ -35,78 +36,102 @@ class _Naming(NamedTuple):
     currency: str
 
 
-def signal_of(rules: Rules, transition: Transition, position: Position) -> Signal:
-    """The signal that says what happened to an episode; `detected_at` is the shell's to fill in."""
-    episode, deal = transition.episode, transition.deal
-    naming = _naming(rules, deal)
+def naming_of(rules: Rules, deal: Deal) -> Naming:
+    """How the deal is called under some rules: the playbook's names, where it knows the CRM's values."""
+    fields = deal.fields
+    owner, segment = rules.owner(fields), rules.segment(fields)
+    stage_value, owner_id = _text(fields.get("stage")), _text(fields.get("owner_id"))
+    stage = rules.stage(deal, stage_value)
+    amount = fields.get("amount")
+    return Naming(
+        deal.deal_id,
+        _text(fields.get("name")),
+        owner_id,
+        owner_id if owner is None else owner.name,
+        "" if owner is None else owner.team or "",
+        _text(fields.get("pipeline")) if stage is None else stage.pipeline,
+        stage_value if stage is None else stage.name,
+        "" if segment is None else segment.name,
+        float(amount) if isinstance(amount, int | float) and not isinstance(amount, bool) else None,
+        _text(fields.get("currency")),
+    )
+
+
+def signal_of(
+    rules: Rules, transition: Transition, position: Position, detected_at: str = "", naming: Naming | None = None
+) -> Signal:
+    """The signal that says what happened to an episode.
+
+    `detected_at` is when the shell came to it, RFC 3339; `naming` is the deal's, where it is known already.
+    """
+    step, episode, at_us, deal, resolution = transition
+    named = naming or naming_of(rules, deal)
+    kind = episode.kind
     return Signal(
-        id=signal_id(deal.key, episode.kind, episode.anchor),
-        kind=episode.kind,
-        family=FAMILY[episode.kind],
+        id=signal_id(deal.key, kind, episode.anchor),
+        kind=kind,
+        family=FAMILY[kind],
         severity=episode.severity,
-        transition=transition.step,
+        transition=step,
         subject_key=deal.key,
-        deal_id=naming.deal_id,
-        deal_name=naming.name,
-        owner_id=naming.owner_id,
-        owner=naming.owner,
-        team=naming.team,
-        pipeline=naming.pipeline,
-        stage=naming.stage,
-        segment=naming.segment,
-        amount=naming.amount,
-        currency=naming.currency,
+        deal_id=named.deal_id,
+        deal_name=named.name,
+        owner_id=named.owner_id,
+        owner=named.owner,
+        team=named.team,
+        pipeline=named.pipeline,
+        stage=named.stage,
+        segment=named.segment,
+        amount=named.amount,
+        currency=named.currency,
         anchor=episode.anchor,
-        occurred_at=rfc3339(transition.at_us),
+        occurred_at=rfc3339(at_us),
         opened_at=rfc3339(episode.opened_us),
+        detected_at=detected_at,
         reason=episode.reason,
-        resolution=transition.resolution,
-        evidence=_evidence(episode, position),
+        resolution=resolution,
+        evidence=Evidence(
+            episode.observed,
+            episode.limit,
+            episode.unit,
+            details=episode.details,
+            events=tuple([Cause(mark.event, *position, mark.offset) for mark in episode.causes]),
+        ),
         playbook=rules.version,
     )
 
 
-def view_of(rules: Rules, watch: Watch) -> DealView:
-    """The deal as it stands on `deal.current`."""
+def view_of(
+    rules: Rules, watch: Watch, naming: Naming | None = None, open_signals: tuple[OpenSignal, ...] | None = None
+) -> DealView:
+    """The deal as it stands on `deal.current`; `naming` and `open_signals` are its own, where they are known."""
     deal = watch.deal
-    naming = _naming(rules, deal)
+    named = naming or naming_of(rules, deal)
     contact = deal.last_contact(watch.now_us)
+    entry = deal.entries[-1] if deal.entries else None
     return DealView(
         key=deal.key,
         source=deal.source,
-        **naming._asdict() | {"deal_id": deal.deal_id},
+        deal_id=named.deal_id,
+        name=named.name,
+        owner_id=named.owner_id,
+        owner=named.owner,
+        team=named.team,
+        pipeline=named.pipeline,
+        stage=named.stage,
+        segment=named.segment,
         outcome=_outcome(rules, deal),
+        amount=named.amount,
+        currency=named.currency,
         close_date=_text(deal.fields.get("close_date")),
         created_at=_instant(deal.created_us),
-        stage_since=_instant(deal.entries[-1].at_us if deal.entries else None),
-        last_contact_at=_instant(None if contact is None else contact.at_us),
+        stage_since="" if entry is None else _instant(entry.at_us),
+        last_contact_at="" if contact is None else rfc3339(contact.at_us),
         suspect=deal.suspect_us is not None,
         loading=deal.loading,
-        open_signals=tuple(_open_signal(deal, episode) for episode in watch.episodes if episode.told),
+        open_signals=open_signals_of(watch) if open_signals is None else open_signals,
         as_of=rfc3339(watch.now_us),
         playbook=rules.version,
-    )
-
-
-def _naming(rules: Rules, deal: Deal) -> _Naming:
-    fields = deal.fields
-    owner = rules.owner(fields)
-    stage_value = _text(fields.get("stage"))
-    stage = rules.stage(deal, stage_value)
-    segment = rules.segment(fields)
-    amount = fields.get("amount")
-    owner_id = _text(fields.get("owner_id"))
-    return _Naming(
-        deal_id=deal.deal_id,
-        name=_text(fields.get("name")),
-        owner_id=owner_id,
-        owner=owner.name if owner is not None else owner_id,
-        team=(owner.team or "") if owner is not None else "",
-        pipeline=stage.pipeline if stage is not None else _text(fields.get("pipeline")),
-        stage=stage.name if stage is not None else stage_value,
-        segment=segment.name if segment is not None else "",
-        amount=float(amount) if isinstance(amount, int | float) and not isinstance(amount, bool) else None,
-        currency=_text(fields.get("currency")),
     )
 
 
@@ -117,33 +142,20 @@ def _outcome(rules: Rules, deal: Deal) -> str:
     return "" if stage is None else stage.outcome.value
 
 
-def _evidence(episode: Episode, position: Position) -> Evidence:
-    return Evidence(
-        observed=episode.observed,
-        limit=episode.limit,
-        unit=episode.unit,
-        details=episode.details,
-        events=tuple(_cause(mark, position) for mark in episode.causes),
-    )
+def open_signals_of(watch: Watch) -> tuple[OpenSignal, ...]:
+    """What is open on the deal for all to see."""
+    return tuple([_open_signal(watch.deal.key, episode) for episode in watch.episodes if episode.told])
 
 
-def _cause(mark: Mark, position: Position) -> Cause:
-    return Cause(mark.event, position.topic, position.partition, mark.offset)
-
-
-def _open_signal(deal: Deal, episode: Episode) -> OpenSignal:
-    return OpenSignal(
-        id=signal_id(deal.key, episode.kind, episode.anchor),
-        kind=episode.kind,
-        severity=episode.severity,
-        opened_at=rfc3339(episode.opened_us),
-        reason=episode.reason,
-    )
+def _open_signal(key: str, episode: Episode) -> OpenSignal:
+    kind = episode.kind
+    opened_at = rfc3339(episode.opened_us)
+    return OpenSignal(signal_id(key, kind, episode.anchor), kind, episode.severity, opened_at, episode.reason)
 
 
 def _instant(at_us: int | None) -> str:
     return "" if at_us is None else rfc3339(at_us)
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _text(value: Scalar) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

@@ -18,6 +18,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _MINUTES_OF_DAY = 24 * 60
 _CLOCK = tuple(f"{minute // 60:02}:{minute % 60:02}:" for minute in range(_MINUTES_OF_DAY))
 _SECONDS = tuple(f"{second:02}" for second in range(60))
+_THOUSANDTHS = tuple(f"{part:03}" for part in range(1000))
 _DAYS_KEPT = 4096
 
 
@@ -39,7 +40,7 @@ def rfc3339(at_us: int) -> str:
     minutes, rest_us = at_us // MINUTE_US, at_us % MINUTE_US
     start = _day(minutes // _MINUTES_OF_DAY) + _CLOCK[minutes % _MINUTES_OF_DAY] + _SECONDS[rest_us // SECOND_US]
     part_us = rest_us % SECOND_US
-    return f"{start}.{part_us:06}Z" if part_us else start + "Z"
+    return f"{start}.{_THOUSANDTHS[part_us // 1000]}{_THOUSANDTHS[part_us % 1000]}Z" if part_us else start + "Z"
 
 
 @lru_cache(_DAYS_KEPT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -133,6 +134,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "live"
 
 
+@lru_cache(8192)  # the signal, the deal's view and the end of the episode name the same id
 def signal_id(subject_key: str, kind: Kind, anchor: str) -> str:
     """hash(deal, kind, anchor): the same episode has the same id in every run (law 6)."""
     text = f"{subject_key}\x1f{kind.value}\x1f{anchor}"
