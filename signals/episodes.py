@@ -78,12 +78,14 @@ class Occasion(NamedTuple):
     """When and why a deal is judged.
 
     `at_us` is the instant of judging; `dated_us` the instant that transitions carry: the event's, or the due when time
-    alone made the difference (`cause` is then None).
+    alone made the difference (`cause` is then None). `redefined`: other definitions count from now on, so what holds no
+    longer was not fixed by anybody.
     """
 
     at_us: int
     dated_us: int
     cause: Mark | None
+    redefined: bool = False
 
 
 def compare(
@@ -173,4 +175,4 @@ def _resolution(deal: Deal, episode: Episode, on: Occasion) -> Resolution:
         return Resolution.CLOSED
     if episode.expires_us is not None and on.at_us > episode.expires_us:
         return Resolution.EXPIRED
-    return Resolution.FIXED
+    return Resolution.DEFINITION if on.redefined else Resolution.FIXED

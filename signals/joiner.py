@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -17,13 +18,24 @@ from signals.joining import (
     join_person,
 )
 from signals.keyed import Keyed
-from topics.events import ActivityChanged, EngagementSeen, IntentSeen, PeopleEvent, PersonChanged
+from topics.events import (
+    ActivityChanged,
+    DefinitionsChanged,
+    EngagementSeen,
+    IntentSeen,
+    PeopleEvent,
+    PersonChanged,
+)
 from topics.signals import Cause, Signal
 
 _encode = msgspec.msgpack.Encoder().encode
 _activity = msgspec.msgpack.Decoder(ActivityState).decode
 _person = msgspec.msgpack.Decoder(PersonState).decode
 _subject = msgspec.msgpack.Decoder(SubjectState).decode
+
+
+#: The store's key of the version of the intents that count, once the log has named one.
+VERSION_KEY = b""
 
 
 class Joined(NamedTuple):
@@ -34,10 +46,21 @@ class Joined(NamedTuple):
 
 
 class Joiner:
-    """The state of one partition of `people.events`. An activity, a person and a subject never share a key."""
+    """The state of one partition of `people.events`. An activity, a person and a subject never share a key.
 
-    def __init__(self, intents: Intents, store: Keyed) -> None:
-        self._intents, self._store = intents, store
+    `own` intents count until the log names a version (`DefinitionsChanged`); `named` are the intents of a version.
+    What was an intent when it was seen stays one.
+    """
+
+    def __init__(self, own: Intents, store: Keyed, named: Callable[[str], Intents] | None = None) -> None:
+        self._named = named or {own.version: own}.__getitem__
+        version = version_in(store)
+        self._intents, self._store = own if version is None else self._named(version), store
+
+    @property
+    def version(self) -> str:
+        """The version of the definitions that count here."""
+        return self._intents.version
 
     def fold(self, event: PeopleEvent, cause: Cause) -> Joined:
         """Fold one event; `cause` says where it stands."""
@@ -45,6 +68,10 @@ class Joiner:
             return self._fold_activity(event)
         if isinstance(event, PersonChanged):
             return self._fold_person(event)
+        if isinstance(event, DefinitionsChanged):
+            self._intents = self._named(event.playbook)
+            self._store.put(VERSION_KEY, event.playbook.encode())
+            return Joined([], [])
         return self._fold_engagement(event, cause)
 
     def _fold_activity(self, event: ActivityChanged) -> Joined:
@@ -73,3 +100,9 @@ class Joiner:
             return Joined([], [])
         self._store.put(key, _encode(state))
         return Joined([], [signal])
+
+
+def version_in(store: Keyed) -> str | None:
+    """The version that the log has named; None before it named any."""
+    value = store.get(VERSION_KEY)
+    return None if value is None else value.decode()

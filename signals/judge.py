@@ -16,11 +16,12 @@ from signals.detectors import DETECTORS
 from signals.detectors.case import Case, Detector
 from signals.episodes import Episode, Occasion, Transition, compare, told
 from signals.rules import Rules, StageRule
-from topics.events import DealEvent
+from topics.events import DealEvent, DefinitionsChanged
 from topics.signals import Kind, Resolution, Step
 
 _replace = msgspec.structs.replace
 _NONE: list[Transition] = []
+_EVERY_KIND = frozenset(Kind)
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -33,7 +34,8 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A deal at an instant: its facts, its episodes, and when each kind may change by time alone (microseconds).
 
-    `ended_us`: since when it is closed, removed, or not known to be in any stage; None while it is open.
+    `ended_us`: since when it is closed, removed, or not known to be in any stage; None while it is open. `epoch`: the
+    definitions by which it was judged (`Panel.epoch`).
     """
 
     deal: Deal
@@ -41,6 +43,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     dues: dict[Kind, int] = {}
     now_us: int = 0
     ended_us: int | None = None
+    epoch: int = 0
 
     @property
     def due_us(self) -> int | None:
@@ -49,11 +52,25 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Panel(NamedTuple):
-    """The detectors under some rules, by the names that they read. Made once per rules."""
+    """The detectors under some rules, by the names that they read. Made once per rules.
+
+    Definitions switch at an offset of the log (law 11): `epoch` counts the switches of a partition, `since` is the one
+    that put this panel in force, and `before` are the panels of earlier epochs under which late events are folded.
+    """
 
     rules: Rules
     detectors: dict[Kind, Detector]
     readers: dict[str, frozenset[Kind]]
+    epoch: int = 0
+    since: Stored | None = None
+    before: tuple[Panel, ...] = ()
+
+    def of(self, epoch: int) -> Panel:
+        """The panel of an epoch; of one that nobody needs any more, the oldest that is kept."""
+        if epoch == self.epoch:
+            return self
+        kept = (*self.before, self)
+        return next((one for one in reversed(kept) if one.epoch <= epoch), kept[0])
 
 
 def panel_of(rules: Rules) -> Panel:
@@ -70,11 +87,37 @@ def panel_of(rules: Rules) -> Panel:
 def run(panel: Panel, watch: Watch, events: Iterable[Stored], until_us: int) -> tuple[Watch, list[Transition]]:
     """The canonical history: events in order, then time up to `until_us`."""
     transitions: list[Transition] = []
+    present = panel.of(watch.epoch)
     for stored in events:
-        watch, said = fold(panel, watch, stored)
+        if type(stored.event) is DefinitionsChanged:
+            watch, said = redefine(panel, watch, stored)
+            present = panel.of(watch.epoch)
+        else:
+            watch, said = fold(present, watch, stored)
         transitions += said
-    watch, said = advance(panel, watch, until_us)
+    watch, said = advance(present, watch, until_us)
     return watch, transitions + said
+
+
+def redefine(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transition]]:
+    """Switch the definitions: the dues before that fire under the old ones, then every kind is asked under the new.
+
+    The event's `seq` says which epoch begins. It is no event of the deal's own and not counted among them.
+    """
+    event = stored.event
+    watch, before = advance(panel.of(watch.epoch), watch, event.at_us)
+    deal = watch.deal
+    watch = _replace(watch, now_us=max(watch.now_us, event.at_us), epoch=event.seq[0])
+    occasion = Occasion(event.at_us, event.at_us, Mark(event.id, stored.offset, deal.n - 1), redefined=True)
+    watch, said = _judged(panel.of(watch.epoch), watch, _EVERY_KIND, occasion)
+    return watch, before + said
+
+
+def rewound(panel: Panel, watch: Watch, epoch: int) -> Watch:
+    """A deal at rest as it was under earlier definitions, given that those say the same of it: only its dues differ."""
+    occasion = Occasion(watch.now_us, watch.now_us, None)
+    judged, _ = _judged(panel.of(epoch), _replace(watch, epoch=epoch), _EVERY_KIND, occasion)
+    return _replace(watch, dues=judged.dues, epoch=epoch)
 
 
 def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Transition]]:
@@ -95,7 +138,7 @@ def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transi
         watch, before = advance(panel, watch, event.at_us)
     deal, touched = evolve(watch.deal, event, stored.offset)
     muted = watch.deal.muted
-    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us), watch.ended_us)
+    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us), watch.ended_us, watch.epoch)
     kinds = _concerned(panel, touched)
     if not kinds:
         return watch, before
@@ -154,16 +197,17 @@ def _judged(panel: Panel, watch: Watch, kinds: frozenset[Kind], on: Occasion) ->
         if found != open_now:
             episodes = _in_order((*(one for one in episodes if one.kind is not kind), *found))
         transitions += said
-    return Watch(deal, episodes, dues, max(watch.now_us, on.at_us)), told(transitions)
+    return Watch(deal, episodes, dues, max(watch.now_us, on.at_us), None, watch.epoch), told(transitions)
 
 
 def _ended(rules: Rules, watch: Watch, on: Occasion) -> tuple[Watch, list[Transition]]:
     """Nothing holds for a deal that is not in an open stage: closed, removed, or in a stage that nobody defined."""
     deal, why = watch.deal, _end_of(rules, watch.deal)
-    said = [_resolved(deal, episode, on, why) for episode in watch.episodes]
+    reason = Resolution.DEFINITION if on.redefined else why
+    said = [_resolved(deal, episode, on, reason) for episode in watch.episodes]
     since_us = on.dated_us if watch.ended_us is None else watch.ended_us
     ended_us = None if why is Resolution.DEFINITION else since_us
-    return Watch(deal, (), {}, max(watch.now_us, on.at_us), ended_us), told(said)
+    return Watch(deal, (), {}, max(watch.now_us, on.at_us), ended_us, watch.epoch), told(said)
 
 
 def _end_of(rules: Rules, deal: Deal) -> Resolution:

@@ -12,32 +12,43 @@ from typing import NamedTuple
 
 import msgspec
 
+from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
 from signals.emit import Position, signal_of, view_of
 from signals.episodes import Transition
 from signals.indicators import Standing, Totals, standing_of
 from signals.judge import Panel, Stored, Watch
 from signals.keyed import Keyed
+from signals.migrations import read_state
 from signals.step import Fate, State, step
-from topics.events import LoadEnded, LoadStarted, SourceGap, Tick, event_id
+from topics.events import DefinitionsChanged, LoadEnded, LoadStarted, SourceGap, Tick, event_id
 from topics.signals import Signal
 from topics.views import DealView
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(State).decode
 _replace = msgspec.structs.replace
 
 
 class Meta(msgspec.Struct, array_like=True):
-    """What a partition knows beside its deals: the last tick, and which sources are being loaded, until when."""
+    """What a partition knows beside its deals.
+
+    The last tick; which sources are being loaded, until when; the switches of definitions that it has seen.
+    """
 
     tick_us: int = 0
     leases: dict[str, int] = {}
+    switches: Switches = Switches()
 
 
 #: The store's key of `Meta`: no deal has an empty key.
 META_KEY = b""
 
 _decode_meta = msgspec.msgpack.Decoder(Meta).decode
+
+
+def versions_in(store: Keyed) -> tuple[str, ...]:
+    """The versions that must be known before a `Partition` can be made on this store; none before the first switch."""
+    meta = store.get(META_KEY)
+    return () if meta is None else _decode_meta(meta).switches.versions
 
 
 class Folded(NamedTuple):
@@ -52,10 +63,16 @@ class Folded(NamedTuple):
 
 
 class Partition:
-    """The deals of one partition. `fold` takes a batch of events in offset order."""
+    """The deals of one partition. `fold` takes a batch of events in offset order.
 
-    def __init__(self, panel: Panel, store: Keyed, position: Position) -> None:
-        self._panel, self._store, self._position = panel, store, position
+    `own` counts until the first switch; `panels` knows every version that the log names. Raises
+    `UnknownDefinitionsError` for one that it does not: then nothing of the batch counts, and the partition is to be
+    made again from its store.
+    """
+
+    def __init__(self, own: Panel, store: Keyed, position: Position, panels: Panels | None = None) -> None:
+        self._own, self._panels = own, panels or only(own)
+        self._store, self._position = store, position
         self.totals = Totals()
         self._standings: dict[str, Standing] = {}
         self.known_deals = 0
@@ -69,6 +86,9 @@ class Partition:
         meta = store.get(META_KEY)
         self._meta = Meta() if meta is None else _decode_meta(meta)
         self._meta_written = meta
+        self._panel = self._meta.switches.panel(own, self._panels)
+        #: The deals that the last switch has not reached, by key, the first in key order last.
+        self._behind: list[str] = []
         self._load()
 
     @property
@@ -80,6 +100,21 @@ class Partition:
     def tick_us(self) -> int:
         """The last tick: every deal has been judged up to there."""
         return self._meta.tick_us
+
+    @property
+    def version(self) -> str:
+        """The version of the definitions that count here."""
+        return self._panel.rules.version
+
+    @property
+    def switched(self) -> bool:
+        """Whether the log has named the definitions; else they are the worker's own."""
+        return bool(self._meta.switches.events)
+
+    @property
+    def behind(self) -> int:
+        """How many deals have yet to be judged by them, at most."""
+        return len(self._behind)
 
     def fold(self, batch: Iterable[Stored]) -> Folded:
         """Fold a batch; write the states that changed to the store; return what is to be said."""
@@ -93,14 +128,17 @@ class Partition:
     def _load(self) -> None:
         for key, value in self._store.items():
             if key != META_KEY:
-                state = _decode(value)
+                state = read_state(value)
                 self.known_deals += 1
                 self._counted(key.decode(), state)
                 self._waits(key.decode(), state)
                 due_us = state.due_us
                 if due_us is not None and not state.now.deal.loading:
                     self._dues[key.decode()] = due_us
+                if state.now.epoch != self._panel.epoch:
+                    self._behind.append(key.decode())
         self._heap = _heap_of(self._dues)
+        self._behind.sort(reverse=True)
 
     def _one(self, stored: Stored) -> None:
         event = stored.event
@@ -112,6 +150,8 @@ class Partition:
             self._meta.leases[event.source] = event.lease_us
         elif isinstance(event, LoadEnded):
             self._load_ended(event, stored.offset)
+        elif isinstance(event, DefinitionsChanged):
+            self._switched(stored)
         else:
             self._step(event.key, stored)
 
@@ -128,6 +168,31 @@ class Partition:
             due_us, key = heapq.heappop(heap)
             if self._dues.get(key) == due_us:
                 self._step(key, stored)
+        self._sweep(stored)
+        recent = self._meta.switches.recent(tick.at_us)
+        if recent is not self._meta.switches:
+            self._meta.switches = recent
+            self._panel = recent.panel(self._own, self._panels)
+
+    def _switched(self, stored: Stored) -> None:
+        """Other definitions from here on. Each deal takes them on its next visit, and at the ticks to come."""
+        switches = self._meta.switches.switched(self.version, stored, self._meta.tick_us)
+        if switches is self._meta.switches:
+            return
+        self._panel = switches.panel(self._own, self._panels)
+        self._meta.switches = switches
+        stored_keys = {key.decode() for key, _ in self._store.items() if key != META_KEY}
+        self._behind = sorted(stored_keys | self._states.keys(), reverse=True)
+
+    def _sweep(self, stored: Stored) -> None:
+        """Visit the next deals that have had no visit since the switch, in key order."""
+        left = SWEPT_PER_TICK
+        while self._behind and left:
+            key = self._behind.pop()
+            state = self._state(key)
+            if state is not None and state.now.epoch != self._panel.epoch and not state.now.deal.loading:
+                self._step(key, stored)
+                left -= 1
 
     def _load_ended(self, event: LoadEnded, offset: int) -> None:
         """Free the deals of a load. Its end comes after all that it loaded, whatever instant that bears."""
@@ -164,7 +229,7 @@ class Partition:
         if key in self._states:
             return self._states[key]
         value = self._store.get(key.encode())
-        state = None if value is None else _decode(value)
+        state = None if value is None else read_state(value)
         self._before.setdefault(key, state)
         return state
 
@@ -203,7 +268,7 @@ class Partition:
                 self._counted(key, state)
             self.known_deals += (before is None) - (state is None)
             if state is None or before is None or state.now != before.now:
-                views[key] = None if state is None else view_of(self._panel.rules, state.now)
+                views[key] = None if state is None else view_of(self._panel.of(state.now.epoch).rules, state.now)
         meta = _encode(self._meta)
         if meta != self._meta_written:
             self._store.put(META_KEY, meta)
@@ -213,7 +278,7 @@ class Partition:
 
     def _counted(self, key: str, state: State | None) -> None:
         """Bring the sums in line with a state."""
-        after = None if state is None else standing_of(self._panel.rules, state.now)
+        after = None if state is None else standing_of(self._panel.of(state.now.epoch).rules, state.now)
         self.totals.change(self._standings.get(key), after)
         if after is None:
             self._standings.pop(key, None)
@@ -224,7 +289,8 @@ class Partition:
 def _counts_the_same(before: Watch, now: Watch) -> bool:
     """Whether a deal cannot count for anything else than before: an activity, say, changes no sum by itself."""
     return (
-        before.deal.fields == now.deal.fields
+        before.epoch == now.epoch
+        and before.deal.fields == now.deal.fields
         and before.deal.entries == now.deal.entries
         and before.deal.removed == now.deal.removed
         and before.episodes == now.episodes

@@ -16,8 +16,17 @@ import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
-from signals.judge import Panel, Stored, Watch, advance, fold, run
-from topics.events import ActivityChanged, DealChanged, DealEvent, IntentSeen, Order, Tick
+from signals.judge import Panel, Stored, Watch, advance, fold, redefine, rewound, run
+from topics.events import (
+    ActivityChanged,
+    DealChanged,
+    DealEvent,
+    DefinitionsChanged,
+    IntentSeen,
+    LoadEnded,
+    Order,
+    Tick,
+)
 from topics.instants import DAY_US
 from topics.signals import Resolution, Step
 
@@ -35,7 +44,6 @@ HEAVY_TEXT = 16 * 1024
 MAX_TAIL_TEXT = 2 * 1024 * 1024
 
 _replace = msgspec.structs.replace
-_CORRECTED = Resolution.CORRECTED
 
 
 class Fate(StrEnum):
@@ -45,6 +53,13 @@ class Fate(StrEnum):
     REFOLDED = "refolded"
     DUPLICATE = "duplicate"
     TOO_LATE = "too_late"
+
+
+#: The form of a state's bytes. `signals/migrations.py` reads the older ones.
+SCHEMA = 2
+
+
+_TAKEN_IN = frozenset({Fate.FOLDED, Fate.REFOLDED})
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,7 +74,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     base: Watch | None = None
     tail: tuple[Stored, ...] = ()
     covers: Order | None = None
-    schema: int = 1
+    schema: int = SCHEMA
 
     @property
     def due_us(self) -> int | None:
@@ -96,12 +111,20 @@ def step(panel: Panel, state: State | None, stored: Stored, ticked_us: int = 0) 
 
     `ticked_us` is T, the last tick of the partition: what is put right is dated then.
     """
-    state = state or State(Watch(Deal(stored.event.key, stored.event.source)))
+    state = state or State(Watch(Deal(stored.event.key, stored.event.source), epoch=panel.epoch))
+    if state.now.epoch != panel.epoch and _takes_switches(state, stored.event):
+        state, switched = redefined(panel, state, ticked_us)
+        stepped = step(panel, state, stored, ticked_us)
+        return stepped._replace(transitions=switched + stepped.transitions)
     if isinstance(stored.event, Tick):
         state, transitions = _ticked(panel, state, stored.event.at_us)
         if _forgotten(state, stored.event.at_us):
             return Stepped(None, transitions, None, Fate.FOLDED)
         return Stepped(state, transitions, state.due_us, Fate.FOLDED)
+    if panel.since is not None and stored.event.at_us < panel.since.event.at_us:
+        reopened = _reopened(panel, state, stored.event)
+        if _fate(reopened, stored) in _TAKEN_IN:
+            state = reopened
     fate = _fate(state, stored)
     if fate is Fate.FOLDED:
         state, transitions = _folded(panel, state, stored)
@@ -110,6 +133,72 @@ def step(panel: Panel, state: State | None, stored: Stored, ticked_us: int = 0) 
     else:
         transitions = []
     return Stepped(state, transitions, state.due_us, fate)
+
+
+def _takes_switches(state: State, event: DealEvent) -> bool:
+    """A deal that is being loaded takes the switches that it missed when its load ends: its history comes before."""
+    return not state.now.deal.loading or isinstance(event, LoadEnded)
+
+
+def redefined(panel: Panel, state: State, ticked_us: int = 0) -> tuple[State, list[Transition]]:
+    """Fold the switches of definitions that a deal has not seen yet, each where it stands in the deal's history.
+
+    A switch is an event of every deal, taken on its next visit (law 11): it happens at T of the partition at its
+    offset, whenever the visit comes. A deal at rest of which the new definitions say the same gets no tail for it.
+    """
+    transitions: list[Transition] = []
+    for one in (*panel.before, panel):
+        if one.epoch > state.now.epoch and one.since is not None:
+            state, said = _switched(panel, state, one.since, ticked_us)
+            transitions += said
+    return state, transitions
+
+
+def _switched(panel: Panel, state: State, switch: Stored, ticked_us: int) -> tuple[State, list[Transition]]:
+    floor_us = (state.base or state.now).now_us
+    if switch.event.at_us < floor_us:  # what is in the base is final
+        switch = Stored(_replace(switch.event, at_us=floor_us), switch.offset)
+    if state.base is not None and not _is_last(state, switch):
+        return _refolded(panel, state, switch, ticked_us)
+    now, transitions = redefine(panel, state.now, switch)
+    if state.base is None and not transitions and _says_the_same(state.now, now):
+        return _replace(state, now=_replace(now, now_us=state.now.now_us)), []
+    base = state.base or state.now
+    return _shortened(panel, _replace(state, now=now, base=base, tail=(*state.tail, switch)), switch), transitions
+
+
+def _is_last(state: State, switch: Stored) -> bool:
+    after_tail = not state.tail or state.tail[-1].event.order < switch.event.order
+    return after_tail and switch.event.at_us >= state.now.now_us
+
+
+def _says_the_same(before: Watch, now: Watch) -> bool:
+    return before.episodes == now.episodes and before.ended_us == now.ended_us
+
+
+def _reopened(panel: Panel, state: State, event: DealEvent) -> State:
+    """The state with the switches in its tail that it took at rest, so that an event from before them finds its place.
+
+    At rest both definitions said the same of the deal, so the deal before a switch is known.
+    """
+    base = state.base or state.now
+    if event.at_us < base.now_us:
+        return state
+    kept = (*panel.before, panel)
+    taken = [
+        one.since
+        for one in kept[1:]  # nothing is folded under what was before the first of them
+        if one.since is not None and one.epoch <= base.epoch and event.at_us < one.since.event.at_us
+    ]
+    if not taken:
+        return state
+    first, last = taken[0].event, taken[-1].event
+    base = rewound(panel, base, max(one.epoch for one in kept if one.epoch < first.seq[0]))
+    if state.base is None and (state.now.deal.loading or event.origin == "backfill"):
+        return _replace(state, now=base)  # it takes them again when its load ends
+    now = _replace(state.now, now_us=max(state.now.now_us, last.at_us))
+    tail = tuple(sorted((*taken, *state.tail), key=lambda one: one.event.order))
+    return _replace(state, now=now, base=base, tail=tail)
 
 
 def _fate(state: State, stored: Stored) -> Fate:
@@ -225,8 +314,9 @@ def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tup
     _, before = run(panel, base, state.tail, state.now.now_us)
     now, after = run(panel, base, tail, until_us)
     refolded = _replace(state, now=now, base=base, tail=tuple(tail))
+    why = Resolution.DEFINITION if isinstance(stored.event, DefinitionsChanged) else Resolution.CORRECTED
     return _shortened(panel, refolded, stored), _put_right(
-        _Heard(state.now, before), now, after, max(now.now_us, ticked_us)
+        _Heard(state.now, before), now, after, max(now.now_us, ticked_us), why
     )
 
 
@@ -237,12 +327,13 @@ class _Heard(NamedTuple):
     transitions: list[Transition]
 
 
-def _put_right(heard: _Heard, new: Watch, after: list[Transition], at_us: int) -> list[Transition]:
+def _put_right(heard: _Heard, new: Watch, after: list[Transition], at_us: int, why: Resolution) -> list[Transition]:
     """What must be said, so that whoever heard that knows what is open, and of each open episode what it shows.
 
     Of an episode of which the beginning of what is true was heard, the rest is said. Where something else was heard,
-    the difference is: an episode that never was is `corrected`, dated at T; one that never ended is opened again; one
-    that shows something else is updated. So openings less resolutions are what is open, in any order of arrival.
+    the difference is: an episode that never was is `corrected` (or, under other definitions, `definition`: `why`),
+    dated at T; one that never ended is opened again; one that shows something else is updated. So openings less
+    resolutions are what is open, in any order of arrival.
     """
     was_said, is_true = _by_identity(heard.transitions), _by_identity(after)
     old_open, new_open = _open(heard.watch), _open(new)
@@ -254,7 +345,7 @@ def _put_right(heard: _Heard, new: Watch, after: list[Transition], at_us: int) -
             continue
         was, now = old_open.get(identity), new_open.get(identity)
         if was is not None and now is None:
-            transitions.append(true[-1] if true else Transition(Step.RESOLVED, was, at_us, new.deal, _CORRECTED))
+            transitions.append(true[-1] if true else Transition(Step.RESOLVED, was, at_us, new.deal, why))
         elif was is None and now is not None:
             transitions.append(Transition(Step.OPENED, now, now.opened_us, new.deal))
         elif was is not None and now is not None and _shown(was) != _shown(now):

@@ -179,11 +179,30 @@ class LoadEnded(Event, frozen=True, tag="load_ended"):
     """The backfill of the source is complete: what holds now, opens now. To every partition."""
 
 
+class DefinitionsChanged(Event, frozen=True, tag="definitions_changed"):
+    """From this offset on the playbook with this version counts. To every partition of deal.events and people.events.
+
+    `playbook` is the version under which the text stands on the topic `definitions`. Published with the publisher's
+    time; in the state of a deal, with T of its partition at the switch, and `seq` numbers the partition's switches.
+    """
+
+    playbook: str
+
+
 DealEvent: TypeAlias = (
-    DealChanged | DealRemoved | DealGap | ActivityChanged | IntentSeen | Tick | SourceGap | LoadStarted | LoadEnded
+    DealChanged
+    | DealRemoved
+    | DealGap
+    | ActivityChanged
+    | IntentSeen
+    | Tick
+    | SourceGap
+    | LoadStarted
+    | LoadEnded
+    | DefinitionsChanged
 )
-PeopleEvent: TypeAlias = ActivityChanged | PersonChanged | EngagementSeen
+PeopleEvent: TypeAlias = ActivityChanged | PersonChanged | EngagementSeen | DefinitionsChanged
 AnyEvent: TypeAlias = DealEvent | PersonChanged | EngagementSeen
 
-#: Events that go to every partition of `deal.events` instead of to one key.
-CONTROLS = (Tick, SourceGap, LoadStarted, LoadEnded)
+#: Events that go to every partition of their topic instead of to one key.
+CONTROLS = (Tick, SourceGap, LoadStarted, LoadEnded, DefinitionsChanged)

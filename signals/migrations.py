@@ -1,0 +1,76 @@
+"""States in the form of earlier releases, read into the present one.
+
+Each state says in which form it was written (`State.schema`). One of an earlier form is read without types, taken one
+form further at a time by the table below, and then read as the present form; it is written so on its deal's next
+visit. Who changes the form of a state, or of anything in it, raises `signals.step.SCHEMA`, adds a row here, and adds
+the states that the release before wrote to `tests/golden/states/`, where they stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from signals.step import SCHEMA, State
+
+Form = list[Any]
+"""A state as an untyped array."""
+
+_typed = msgspec.msgpack.Decoder(State).decode
+_untyped = msgspec.msgpack.Decoder(list).decode
+
+
+class NewerStateError(ValueError):
+    """The state was written by a later release than this one, which cannot know what it says."""
+
+    def __init__(self, schema: int) -> None:
+        super().__init__(f"a state of form {schema}; this release reads forms up to {SCHEMA}: run the later release")
+        self.schema = schema
+
+
+def read_state(value: bytes) -> State:
+    """A state of any form up to the present one.
+
+    Raises `NewerStateError` for a later one, and `msgspec.DecodeError` for bytes that are no state.
+    """
+    try:
+        state = _typed(value)
+    except msgspec.ValidationError:
+        return _migrated(_untyped(value))
+    return state if state.schema == SCHEMA else _migrated(_untyped(value))
+
+
+def _migrated(form: Form) -> State:
+    schema = _schema_of(form)
+    if schema > SCHEMA:
+        raise NewerStateError(schema)
+    try:
+        for number in range(schema, SCHEMA):
+            form = STEPS[number](form)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"this is no state of form {schema}: {error}"
+        raise msgspec.ValidationError(message) from error
+    return msgspec.convert(form, State)
+
+
+def _schema_of(form: Form) -> int:
+    """The number of the form: the fifth element."""
+    if len(form) > _SCHEMA_AT and type(form[_SCHEMA_AT]) is int:
+        return int(form[_SCHEMA_AT])
+    message = "this is no state: it does not say in which form it is"
+    raise msgspec.ValidationError(message)
+
+
+_SCHEMA_AT = 4
+
+
+def _with_epochs(form: Form) -> Form:
+    """Form 2: a watch ends with its epoch (law 11). What was written before knows of no switch."""
+    now, base, tail, covers, _ = form
+    return [[*now, 0], None if base is None else [*base, 0], tail, covers, 2]
+
+
+#: From the form with this number to the next.
+STEPS: dict[int, Callable[[Form], Form]] = {1: _with_epochs}

@@ -1,0 +1,118 @@
+"""States of earlier releases: their bytes stay in `tests/golden/states/` and are read by every later release."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from signals import migrations
+from signals.emit import Position
+from signals.judge import Stored
+from signals.keyed import DictStore
+from signals.migrations import STEPS, NewerStateError, read_state
+from signals.partition import META_KEY, Partition
+from signals.step import SCHEMA, State
+from tests.unit.brain_story import PANEL, at, tick
+from topics.codec import decode_deal_event
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "states").glob("schema_*.json"))
+
+
+def golden(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def store_of(content: dict[str, Any]) -> DictStore:
+    """A partition's store as the release left it."""
+    store = DictStore()
+    store.put(META_KEY, base64.b64decode(content["meta"]))
+    for key, value in content["states"].items():
+        store.put(key.encode(), base64.b64decode(value))
+    return store
+
+
+def holds(said: object, now: object) -> bool:
+    """Whether a value says all that was said then; what was added since is its own business."""
+    if isinstance(said, dict):
+        fields = now if isinstance(now, dict) else _fields(now)
+        return all(name in fields and holds(value, fields[name]) for name, value in said.items())
+    if isinstance(said, list):
+        return (
+            isinstance(now, list | tuple)
+            and len(said) == len(now)
+            and all(holds(a, b) for a, b in zip(said, now, strict=True))
+        )
+    return said == now
+
+
+def _fields(value: object) -> dict[str, Any]:
+    assert isinstance(value, msgspec.Struct), value
+    tag = type(value).__struct_config__.tag
+    return {"type": tag} | {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def test_there_is_a_golden_file_of_every_earlier_form() -> None:
+    assert [golden(file)["schema"] for file in GOLDEN] == list(range(1, SCHEMA))
+    assert set(STEPS) == set(range(1, SCHEMA))
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_state_of_an_earlier_release_means_what_it_meant(file: Path) -> None:
+    content = golden(file)
+    assert len(content["states"]) > 5
+    for key, value in content["states"].items():
+        said = content["means"][key]
+        del said["schema"]
+        state = read_state(base64.b64decode(value))
+        assert state.schema == SCHEMA
+        assert holds(said, state), key
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_partition_goes_on_from_an_earlier_release_as_that_would_have(file: Path) -> None:
+    content = golden(file)
+    partition = Partition(PANEL, store_of(content), Position("deal.events", 3))
+    events = [decode_deal_event(json.dumps(one).encode()) for one in content["then"]]
+    said = partition.fold([Stored(event, 1000 + n) for n, event in enumerate(events)]).signals
+    assert [
+        [one.deal_id, one.kind.value, one.transition.value, one.occurred_at, one.resolution and one.resolution.value]
+        for one in said
+    ] == content["says"]
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_visited_deal_is_written_in_the_present_form(file: Path) -> None:
+    store = store_of(golden(file))
+    Partition(PANEL, store, Position("deal.events", 3)).fold([Stored(tick(at(40)), 1000)])
+    schemas = {_schema(value) for key, value in store.items() if key != META_KEY}
+    assert SCHEMA in schemas
+
+
+def _schema(value: bytes) -> int:
+    return int(msgspec.msgpack.decode(value)[migrations._SCHEMA_AT])
+
+
+def test_a_state_of_a_later_release_is_refused() -> None:
+    file = golden(GOLDEN[0])
+    form = msgspec.msgpack.decode(base64.b64decode(next(iter(file["states"].values()))))
+    form[migrations._SCHEMA_AT] = SCHEMA + 1
+    with pytest.raises(NewerStateError, match=f"form {SCHEMA + 1}"):
+        read_state(msgspec.msgpack.encode(form))
+
+
+@pytest.mark.parametrize("value", [b"", b"\x90", b"\x93\x01\x02\x03", b"\xc0", msgspec.msgpack.encode([1, 2, 3, 4, 1])])
+def test_what_is_no_state_is_refused(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read_state(value)
+
+
+def test_the_present_form_is_read_as_it_was_written() -> None:
+    state = read_state(base64.b64decode(next(iter(golden(GOLDEN[-1])["states"].values()))))
+    assert isinstance(state, State)
+    assert read_state(msgspec.msgpack.encode(state)) == state
