@@ -16,6 +16,7 @@ from signals.joining import (
     intents_of,
     join_activity,
     join_person,
+    joined_in_order,
 )
 from tests.unit.brain_story import SOURCE, activity_of, at, rules_of
 from tests.unit.brain_streams import examples
@@ -146,6 +147,20 @@ def test_the_changes_kept_are_bounded_and_nothing_of_them_is_lost() -> None:
     assert len(state.changes) <= MAX_CHANGES
     assert on_deals(sent) == {D1: (None, at(1), "", f"p{3 * MAX_CHANGES - 1}")}
     assert len(sent) == len(changes)
+
+
+_named = st.fixed_dictionaries(
+    {}, optional={"deal": st.sampled_from((D1, D2, None)), "done": st.booleans(), "person": st.sampled_from("abc")}
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), _named), max_size=3 * MAX_CHANGES))
+@examples(60)
+def test_what_comes_in_order_is_joined_at_once_as_one_after_the_other(
+    some: list[tuple[int, dict[str, Scalar]]],
+) -> None:
+    changes = sorted((change(hours, **fields) for hours, fields in some), key=lambda one: one.order)
+    assert list(joined_in_order(changes)) == arrive(changes)
 
 
 def person(at_us: int, **fields: Scalar) -> PersonChanged:
