@@ -13,7 +13,13 @@ from typing import NamedTuple, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from kafka.future import Future
 
 from engine.reach import BrokerAway, BrokerRefuses, reach_now
@@ -105,8 +111,26 @@ class Applied(NamedTuple):
 
 def describe(broker: Broker) -> dict[str, TopicState]:
     """Every topic of the broker, its internal ones left out. Raises `BrokerAway`."""
-    with _admin(broker) as admin:
+    with admin_client(broker) as admin:
         return _describe(admin)
+
+
+def partition_counts(broker: Broker, topics: Sequence[str]) -> dict[str, int]:
+    """How many partitions each topic has; to know more than that takes a right that only who administers has.
+
+    Raises `BrokerAway`, and `LookupError` for a topic that does not exist or that we may not see.
+    """
+    with admin_client(broker) as admin:
+        found = {one["name"]: one for one in admin.describe_topics(list(topics))}
+    for topic in topics:
+        code = found[topic]["error_code"] if topic in found else UnknownTopicOrPartitionError.errno
+        if code == TopicAuthorizationFailedError.errno:
+            msg = f"we may not see topic {topic}: an ACL is missing"
+            raise LookupError(msg)
+        if code:
+            msg = f"topic {topic} does not exist"
+            raise LookupError(msg)
+    return {topic: len(found[topic]["partitions"]) for topic in topics}
 
 
 def check(broker: Broker, specs: Sequence[TopicSpec]) -> list[Difference]:
@@ -128,7 +152,7 @@ def apply(
     number. Raises `BrokerAway`, and `KafkaError` for what the broker refuses.
     """
     by_name = {spec.name: spec for spec in specs}
-    with _admin(broker) as admin:
+    with admin_client(broker) as admin:
         before = compare(_describe(admin), specs)
         _create(admin, [by_name[one.topic] for one in before if one.what is What.MISSING], replication)
         if alter:
@@ -144,7 +168,7 @@ def wait_for_broker(broker: Broker, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            with _admin(broker, connect_ms=min(CONNECT_MS, max(200, int(timeout_s * 1000)))):
+            with admin_client(broker, connect_ms=min(CONNECT_MS, max(200, int(timeout_s * 1000)))):
                 return
         except BrokerRefuses:
             raise
@@ -187,13 +211,8 @@ class _Counts(dict[str, int]):
         self._broker = broker
 
     def __missing__(self, topic: str) -> int:
-        with _admin(self._broker) as admin:
-            state = _described(admin, [topic]).get(topic)
-        if state is None:
-            msg = f"topic {topic} does not exist"
-            raise LookupError(msg)
-        self[topic] = state.partitions
-        return state.partitions
+        self[topic] = partition_counts(self._broker, [topic])[topic]
+        return self[topic]
 
 
 _READING = {
@@ -225,7 +244,8 @@ def _client(broker: Broker, kind: Callable[..., T], options: Options, connect_ms
         client.close()  # type: ignore[attr-defined]  # each client has it; kafka-python publishes no types
 
 
-def _admin(broker: Broker, connect_ms: int = CONNECT_MS) -> AbstractContextManager[KafkaAdminClient]:
+def admin_client(broker: Broker, connect_ms: int = CONNECT_MS) -> AbstractContextManager[KafkaAdminClient]:
+    """A client for questions about the broker; closed at the end. Raises `BrokerAway`."""
     return _client(broker, KafkaAdminClient, {}, connect_ms)
 
 

@@ -12,7 +12,7 @@ import ssl
 import threading
 from typing import NamedTuple
 
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
@@ -25,6 +25,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from engine.settings import Broker, Security
 
 TRY_S = 5.0
+CLOSE_S = 0.2
 
 
 class BrokerAway(Exception):  # noqa: N818  # a state of the world rather than a fault
@@ -88,15 +89,16 @@ def reach_now(broker: Broker, timeout_s: float = TRY_S) -> None:
 async def _try(
     host: str, port: int, options: dict[str, object], security: Security, timeout_s: float
 ) -> Trouble | None:
+    link = AIOKafkaConnection(host, port, client_id="reach", **options)
     try:
         async with asyncio.timeout(timeout_s):
-            link = await create_conn(host, port, client_id="reach", **options)
-            try:
-                await link.send(MetadataRequest([]))  # a broker that waits for a login lets us ask for versions only
-            finally:
-                link.close()
+            await link.connect()
+            await link.send(MetadataRequest([]))  # a broker that waits for a login lets us ask for versions only
     except (KafkaError, OSError, TimeoutError) as error:
         return trouble_of(error, security)
+    finally:
+        closed = link.close()
+        await asyncio.wait([closed], timeout=CLOSE_S)  # one that never was connected stays open for ever
     return None
 
 

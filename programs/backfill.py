@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from engine.admin import describe, produce
+from engine.admin import partition_counts, produce
 from engine.clock import Gauge, gauge
 from engine.records import EVERY_PARTITION, Output
 from engine.settings import Broker
@@ -73,8 +73,8 @@ class Load:
     async def _folded(self) -> None:
         """Wait until ingest has read the raw topic, and then join what ingest wrote."""
         readers = {RAW_PREFIX + self._source.name: "ingest", PEOPLE_EVENTS: "join"}
-        known = await asyncio.to_thread(describe, self._broker)
-        async with gauge(self._broker, {topic: known[topic].partitions for topic in readers}) as look:
+        topics = await asyncio.to_thread(partition_counts, self._broker, tuple(readers))
+        async with gauge(self._broker, topics) as look:
             for topic, group in readers.items():
                 await self._read(look, topic, group)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -215,6 +216,35 @@ def _files(settings: Part) -> Iterator[Finding]:
             yield part.at(key), f"no such file: {path}"
 
 
+def _certificates(settings: Part) -> Iterator[Finding]:
+    """Certificates are read before anything connects: what a client says of them later names no file."""
+    broker = settings.part("broker")
+    if not (broker.text("protocol") or "").endswith("SSL"):
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority, own = broker.text("ca_file"), broker.text("cert_file")
+    if authority is not None and Path(authority).is_file():
+        reason = _refused_by_tls(lambda: context.load_verify_locations(authority))
+        if reason is not None:
+            yield broker.at("ca_file"), f"{authority} holds no certificates: {reason}"
+    if own is not None and Path(own).is_file():
+        key = broker.text("key_file")
+        # a key that is encrypted gets an empty pass phrase, else OpenSSL asks for one on the terminal
+        reason = _refused_by_tls(lambda: context.load_cert_chain(own, key, password=""))
+        if reason is not None:
+            yield broker.at("cert_file"), f"{own} and its key cannot be used, the key unencrypted: {reason}"
+
+
+def _refused_by_tls(load: Callable[[], None]) -> str | None:
+    try:
+        load()
+    except ssl.SSLError as error:
+        return (error.reason or str(error)).lower().replace("_", " ")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
 def _rates(settings: Part) -> Iterator[Finding]:
     money = settings.part("money")
     base = money.text("base_currency") or Settings().money.base_currency
@@ -223,4 +253,11 @@ def _rates(settings: Part) -> Iterator[Finding]:
         yield rates.at(base), "the base currency is worth 1 of itself"
 
 
-CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (_broker, _source_names, _source_kinds, _files, _rates)
+CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
+    _broker,
+    _source_names,
+    _source_kinds,
+    _files,
+    _certificates,
+    _rates,
+)

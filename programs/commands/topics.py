@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,10 +55,7 @@ def list_topics(
         typer.echo(json.dumps(rows, indent=2))
         return
     columns = ("name", "key", "value", "partitions", "kept", "what")
-    widths = {each: max(len(each), *(len(str(row[each])) for row in rows)) for each in columns[:-1]}
-    for cells in (columns, *([str(row[each]) for each in columns] for row in rows)):
-        wide = [cell.ljust(widths.get(name, 0)) for name, cell in zip(columns, cells, strict=True)]
-        typer.echo("  ".join(wide).rstrip())
+    _table(columns, [[str(row[each]) for each in columns] for row in rows])
 
 
 @app.command()
@@ -95,6 +92,43 @@ def check(*, broker: BrokerOption = None, playbook: PlaybookOption = None) -> No
         found = admin.check(target, specs(installation))
     _refuse([each for each in found if each.what is not admin.What.UNREPORTED])
     typer.echo(f"{len(installation.topics())} topics are as they should be")
+
+
+@app.command()
+def acls(  # noqa: PLR0913 - the options of a command
+    *,
+    playbook: PlaybookOption = None,
+    broker: BrokerOption = None,
+    user_prefix: Annotated[str, typer.Option(help="each role's user is called this and the role")] = "signals-",
+    one_user: Annotated[str | None, typer.Option("--user", help="one user for everything, as `signals up` has")] = None,
+    as_commands: Annotated[bool, typer.Option("--commands", help="as calls of kafka-acls.sh")] = False,
+    grant: Annotated[bool, typer.Option("--grant", help="also allow it all, on the broker of the settings")] = False,
+) -> None:
+    """What each program and each person must be allowed on a broker that asks."""
+    from programs import permissions  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+    installation = ready(broker=broker, playbook=playbook)
+    names = [topic.name for topic in installation.topics()]
+    wanted = permissions.grants(names, prefix=user_prefix, everything_to=one_user)
+    if as_commands:
+        servers = installation.settings.broker.bootstrap or "localhost:9092"
+        typer.echo("\n".join(permissions.commands(wanted, servers)))
+    else:
+        rows = [[one.user, one.operation, one.resource, one.name + "*" * one.prefixed] for one in wanted]
+        _table(("user", "operation", "resource", "name"), rows)
+    if grant:
+        with broker_answers():
+            from engine import acls as granting  # noqa: PLC0415 - as above
+
+            typer.echo(f"{granting.grant(broker_of(installation), wanted)} allowed")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as what stands in them; the last one as it is."""
+    lines = [columns, *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(columns) - 1)]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)).rstrip())
 
 
 @app.command()
