@@ -162,13 +162,13 @@ ALERTS = Group(
             "{{ $labels.program }} had to try more than ten requests again within five minutes.",
         ),
         Alert(
-            "SignalsForeignWrites",
-            "critical",
+            "SignalsTransactionsLost",
+            "warning",
             "ops",
             "0s",
-            risen("signals_engine_state_foreign_writes_total", "program, topic", "15m"),
-            "Two workers wrote to {{ $labels.topic }}",
-            "{{ $labels.program }} found records in its state {{ $labels.topic }} that it did not write itself.",
+            f"{grown('signals_engine_transactions_lost_total', by='program, reason', over='15m')} > 5",
+            "{{ $labels.program }} keeps losing its transactions",
+            "{{ $labels.program }} had to begin anew more than five times within 15 minutes ({{ $labels.reason }}).",
         ),
         Alert(
             "SignalsSlackRefuses",

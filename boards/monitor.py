@@ -261,15 +261,15 @@ THE_MACHINERY = Row(
         ),
         Panel(
             "What should not happen, per hour",
-            "Broker requests tried again, a state that another worker wrote to, a clock that was not believed, records "
+            "Broker requests tried again, transactions begun anew, a clock that was not believed, records "
             "put aside by the voice.",
             LINES,
             8,
             (
                 Query(or_none(grown("signals_engine_retries_total", by="program"), "program"), "retries {{program}}"),
                 Query(
-                    or_none(grown("signals_engine_state_foreign_writes_total", by="program"), "program"),
-                    "foreign writes {{program}}",
+                    or_none(grown("signals_engine_transactions_lost_total", by="program"), "program"),
+                    "transactions lost {{program}}",
                 ),
                 Query(
                     or_none(grown("signals_engine_clock_refusals_total", by="reason"), "reason"),

@@ -1,8 +1,8 @@
 """Faust, used in batches: the whole of what a partition had waiting goes to a program's processor at once.
 
-Per batch: process, write the outputs, write the state, and only then may the offset be committed. A retriable Kafka
-error is retried underneath; any other exception ends the process before a commit. See
-`docs/decisions/faust-in-batches.md` and `docs/decisions/acknowledgement.md`.
+Per batch: process, then outputs, state and offset in one fenced transaction. A retriable Kafka error is retried
+underneath, or the batch is done again from what is committed; any other exception ends the process before a commit.
+See `docs/decisions/`: `faust-in-batches.md`, `acknowledgement.md`, `transactions.md`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from engine import embedded
-from engine.lanes import Attachment, Lanes, MakeProcessor, Processor
+from engine.lanes import Attachment, Lane, Lanes, MakeProcessor, Processor
+from engine.link import Link
 from engine.loading import Tools
 from engine.metrics import EngineMetrics, Readiness
 from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
@@ -88,6 +89,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self._failed = asyncio.Event()
         self.lanes: Lanes | None = None
         self.writer: BatchWriter | None = None
+        self.link: Link | None = None
+        self.lane_type = Lane
         registry.register(Readiness(settings.name, self.ready_checks))
         ProcessCollector(registry=registry)
         self.website = Web(settings.web_host, settings.web_port, registry, self.ready_checks, settings.name)
@@ -112,12 +115,19 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         if self.lanes is not None:
             self.lanes.deliver(batch)
 
+    def skip(self, place: TP, next_offset: int) -> None:
+        """Tell a lane that nothing is left of its partition below this offset."""
+        if self.lanes is not None:
+            self.lanes.skip(place, next_offset)
+
     async def on_start(self) -> None:
         """Connect the writer before anything is assigned."""
         self.writer = BatchWriter(self.engine_settings, self.engine_metrics)
         await self.writer.start()
-        tools = Tools(self.engine_settings, self.engine_metrics, self.writer)
-        self.lanes = Lanes(tools, self.consumer, lambda: int(self.consumer_generation_id), self.fail)
+        self.link = Link(self.engine_settings, self.engine_metrics)
+        await self.link.start()
+        tools = Tools(self.engine_settings, self.engine_metrics, self.writer, self.link)
+        self.lanes = Lanes(tools, self.consumer, lambda: int(self.consumer_generation_id), self.fail, self.lane_type)
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -128,7 +138,9 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         await super().on_stop()
 
     async def on_shutdown(self) -> None:
-        """Disconnect the writer, last."""
+        """Disconnect the writers, last."""
+        if self.link is not None:
+            await self.link.stop()
         if self.writer is not None:
             await self.writer.stop()
         await super().on_shutdown()
@@ -162,15 +174,12 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         await super()._on_partitions_assigned(assigned, generation_id)
 
     async def _let_go(self) -> None:
-        """Finish the batches at work, commit what is done, and drop all that belongs to the partitions."""
+        """Finish the batches at work with their transactions, and drop all that belongs to the partitions."""
         if self.lanes is None:
             return
         consumer: BatchConsumer = self.consumer
         places = self.lanes.places
         await self.lanes.close()
-        if places:
-            with contextlib.suppress(KafkaError, ConnectionError):
-                await consumer.commit()
         self.lanes.forget()
         consumer.forget(places)
 

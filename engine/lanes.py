@@ -1,6 +1,8 @@
 """One lane per partition: its state, its processor, its batches one after another; lanes do not wait for each other.
 
-The order within a lane is the contract: outputs are acknowledged before the state, the state before the offset.
+A lane first takes over its transactions, then loads the state, then finds the committed offset: in this order nobody
+can have written in between, whoever else believes to have the partition. What a batch produces, its state and its
+offset are one transaction. When the broker refuses it, or an answer is missing, the lane begins anew.
 """
 
 from __future__ import annotations
@@ -8,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from faust.types import TP
 
-from engine.loading import StillOurs, Tools, open_state
-from engine.records import Batch, Output
-from engine.state import LoadedStore, NoStore, Store
-from engine.writer import BatchWriter
+from engine.link import Place
+from engine.loading import Tools, make_store, state_log
+from engine.packing import Row, rows_of, rows_of_changes
+from engine.records import Batch, Extent, Output
+from engine.state import Changes, LoadedStore, MemoryStore, NoStore, Store
+from engine.transactions import Fenced, Lost, Transaction
+from engine.writer import by_partition
 
 log = structlog.get_logger(__name__)
 
@@ -48,20 +53,48 @@ class Attachment:
         """What is read, and the state."""
         return frozenset(self.topics) | ({self.state_topic} if self.state_topic is not None else set())
 
+    def lanes_of(self, assigned: Collection[TP]) -> list[LanePlan]:
+        """One lane per partition where the topics share a state; else one per topic and partition."""
+        places = sorted(place for place in assigned if place.topic in self.topics)
+        if self.state_topic is None:
+            return [LanePlan(self, place.topic, place.partition, (place,)) for place in places]
+        return [
+            LanePlan(
+                self, self.state_topic, partition, tuple(place for place in places if place.partition == partition)
+            )
+            for partition in sorted({place.partition for place in places})
+        ]
+
+
+class LanePlan(NamedTuple):
+    """What a lane is for. `topic`, of the state or else of the input, and partition name its transactions."""
+
+    attachment: Attachment
+    topic: str
+    partition: int
+    places: tuple[TP, ...]
+
+
+class Skipped(NamedTuple):
+    """Nothing of a partition is left below this offset: markers of transactions, holes of compaction."""
+
+    place: TP
+    next_offset: int
+
 
 class Deliverer(Protocol):
     """What brings the batches, as the lanes see it."""
 
     def hold(self, places: Collection[TP]) -> None:
-        """Do not fetch these partitions."""
+        """Do not fetch these partitions; what was fetched of them and not delivered is dropped."""
         ...
 
-    def mark_done(self, place: TP, next_offset: int) -> None:
-        """Everything below is processed and written."""
+    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
+        """Fetch these partitions from here on, None being the beginning."""
         ...
 
-    def is_member(self, generation: int) -> bool:
-        """Whether the partitions of this generation are surely still ours."""
+    def is_member(self, generation: int, since_s: float) -> bool:
+        """Whether the group cannot have given our partitions away: it answered a heartbeat asked after `since_s`."""
         ...
 
     def free(self, place: TP) -> None:
@@ -69,98 +102,225 @@ class Deliverer(Protocol):
         ...
 
 
-class Commit:
-    """The one place that decides in which order a batch becomes lasting.
+class Lane:
+    """The work of one partition, on a task of its own.
 
-    Outputs, then state, then offset, each acknowledged before the next begins: a crash in between repeats the batch,
-    and never loses it. Before each write `still_ours` returns only if the group cannot have given the partition to
-    another worker yet. That keeps a worker that was frozen from writing old state over new; what it wrote in the very
-    moment of freezing only a transaction can refuse, fenced per partition, which would replace this class.
+    The steps, in order, each a method: `take_over`, `load`, `find_place`, then per batch `process`, and where it
+    produced something `write`, `commit`, `settle`.
     """
 
-    def __init__(self, writer: BatchWriter, consumer: Deliverer, still_ours: StillOurs) -> None:
-        self._writer = writer
-        self._consumer = consumer
-        self._still_ours = still_ours
-
-    async def __call__(self, batch: Batch, outputs: Sequence[Output], store: Store) -> None:
-        """Make the batch lasting."""
-        await self._still_ours()
-        await self._writer.write(outputs)
-        await store.flush()
-        self._consumer.mark_done(TP(batch.topic, batch.partition), batch.next_offset)
-
-
-class Lane:
-    """The work of one partition, on a task of its own."""
-
-    def __init__(self, lanes: Lanes, attachment: Attachment, partition: int, places: Collection[TP]) -> None:
+    def __init__(self, lanes: Lanes, plan: LanePlan, kept: LoadedStore | None) -> None:
         self.loaded = False
+        self.plan = plan
         self._lanes = lanes
+        self._settings = lanes.tools.settings
         self._generation = lanes.generation()
-        self._doubtful = False
-        self._commit = lanes.make_commit(self._still_ours)
-        self._attachment = attachment
-        self._partition = partition
-        self._places = places
-        self._waiting: asyncio.Queue[Batch | None] = asyncio.Queue()
-        self._task = asyncio.create_task(self._run(), name=f"lane-{attachment.topics[0]}-{partition}")
+        self._member_since_s = 0.0
+        self._lost: Lost | None = None
+        self._closing = False
+        self._store: LoadedStore | None = kept
+        name = f"{self._settings.name}.{plan.topic}.{plan.partition}"
+        self._transaction = Transaction(
+            lanes.tools.link, name, self._settings.name, self._settings.max_write_batch_bytes
+        )
+        self._transacting = asyncio.Lock()
+        self._reached: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+        self._committed_at_s = 0.0
+        self._waiting: asyncio.Queue[Batch | Skipped | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._run(), name=f"lane-{plan.topic}-{plan.partition}")
 
-    def deliver(self, batch: Batch) -> None:
-        """Put a batch in line; the consumer brings at most one per topic."""
-        self._waiting.put_nowait(batch)
+    def deliver(self, item: Batch | Skipped) -> None:
+        """Put a batch in line, at most one per topic, or what was skipped."""
+        self._waiting.put_nowait(item)
 
-    async def close(self, drain_s: float) -> None:
-        """Let the batch at work finish within `drain_s`, take no other, and let go of the state."""
-        if not self.loaded or self._doubtful:
+    async def close(self, drain_s: float) -> LoadedStore | None:
+        """Let the batch at work finish within `drain_s` and take no other; what can be kept of the state."""
+        self._closing = True
+        if not self.loaded:
             self._task.cancel()
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
+        self._empty_queue()
         self._waiting.put_nowait(None)
         done, _ = await asyncio.wait([self._task], timeout=drain_s)
         if not done:
-            log.warning("batch did not finish in time, it will be done again", partition=self._partition)
+            log.warning("batch did not finish in time, it will be done again", partition=self.plan.partition)
             self._task.cancel()
             await asyncio.wait([self._task])
+        if isinstance(self._store, MemoryStore):
+            self._store.forget_changes()
+            return self._store
+        if self._store is not None:
+            self._store.close()
+        return None
+
+    async def take_over(self) -> None:
+        """From here on nobody else can write for this partition; what others left open is ended."""
+        await self._transaction.take_over()
+
+    async def load(self) -> LoadedStore:
+        """The state as it is committed."""
+        plan, began = self.plan, time.monotonic()
+        if plan.attachment.state_topic is None:
+            return NoStore()
+        await self._lanes.check_counts(plan.attachment.topics, plan.topic)
+        async with state_log(self._settings, plan.topic, plan.partition) as found:
+            store = self._store
+            if store is None or not found.continues(store):
+                if store is not None:
+                    store.close()
+                store = make_store(self._settings, plan.topic, plan.partition, found.span, self._append)
+            store.append_with(self._append)
+            self._store = store
+            await found.read_on(store)
+        self._lanes.count_load(time.monotonic() - began)
+        return store
+
+    async def find_place(self) -> None:
+        """Go on where the last committed transaction of this partition ended."""
+        committed = await self._lanes.tools.link.committed(
+            self._settings.name, [tuple(one) for one in self.plan.places]
+        )
+        offsets = {place: committed[tuple(place)] for place in self.plan.places}
+        self._committed = {place: offset for place, offset in offsets.items() if offset is not None}
+        self._reached = dict(self._committed)
+        await self._lanes.consumer.place_at(offsets)
+
+    async def process(self, batch: Batch, processor: Processor) -> Sequence[Output]:
+        """What the batch produces."""
+        outputs = processor.process(batch)
+        return await outputs if inspect.isawaitable(outputs) else outputs
+
+    async def write(self, rows: Mapping[Place, Sequence[Row]], offsets: Mapping[TP, int]) -> Mapping[Place, Extent]:
+        """Write records and offsets in a transaction that stays open."""
+        return await self._transaction.write(rows, {tuple(place): offset for place, offset in offsets.items()})
+
+    async def commit(self) -> None:
+        """Make visible what was written, all at once."""
+        await self._transaction.commit()
+
+    def settle(self, store: LoadedStore, changes: Changes, next_offset: int) -> None:
+        """Note in the store what the log now holds."""
+        store.settle(changes, next_offset)
 
     async def _run(self) -> None:
         try:
-            store = await self._open()
-            try:
-                await self._work(store, self._attachment.make(self._partition, store))
-            finally:
-                store.close()
+            while not await self._serve():
+                pass
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends the program before a commit
-            self._lanes.fail(self._attachment.topics, self._partition, error)
+            self._lanes.fail(self.plan, error)
+        finally:
+            self.loaded = False
+            await self._transaction.abandon()
 
-    async def _still_ours(self) -> None:
-        """Return when we surely are in the group; if another generation has begun, we are cancelled while waiting."""
-        while not self._lanes.consumer.is_member(self._generation):
-            self._doubtful = True
+    async def _serve(self) -> bool:
+        """Work until told to end: True; False to begin anew, nothing of what was under way being known."""
+        self._lost = None
+        try:
+            await self._membership()
+            await self.take_over()
+            store = await self.load()
+            await self.find_place()
+            await self._work(store, self.plan.attachment.make(self.plan.partition, store))
+        except Exception as error:
+            lost = error if isinstance(error, Lost) else self._lost
+            if lost is None:
+                raise
+            self._begin_anew(lost)
+            return self._closing
+        return True
+
+    async def _membership(self) -> None:
+        """Return when the partition is ours by all that the group said, lest we put its rightful owner out."""
+        while not self._lanes.consumer.is_member(self._generation, self._member_since_s):  # noqa: ASYNC110  # heartbeats are of another thread
             await asyncio.sleep(DOUBT_PAUSE_S)
-        self._doubtful = False
 
-    async def _open(self) -> LoadedStore | NoStore:
-        if self._attachment.state_topic is None:
-            return NoStore()
-        await self._lanes.check_counts(self._attachment.topics, self._attachment.state_topic)
-        return await self._lanes.open(self._attachment.state_topic, self._partition, self._still_ours)
+    def _begin_anew(self, lost: Lost) -> None:
+        self.loaded = False
+        self._lanes.consumer.hold(self.plan.places)
+        self._empty_queue()
+        if self._store is not None:
+            self._store.forget_changes()
+        if isinstance(lost, Fenced):
+            self._member_since_s = time.monotonic()
+        self._lanes.note_lost(self.plan, lost)
 
-    async def _work(self, store: LoadedStore | NoStore, processor: Processor) -> None:
+    def _empty_queue(self) -> None:
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        if self._closing:
+            self._waiting.put_nowait(None)
+
+    async def _work(self, store: LoadedStore, processor: Processor) -> None:
         self.loaded = True
-        for place in self._places:
+        for place in self.plan.places:
             self._lanes.consumer.free(place)
-        while (batch := await self._waiting.get()) is not None:
-            await self._do(batch, store, processor)
-            self._lanes.consumer.free(TP(batch.topic, batch.partition))
+        while (item := await self._next(store)) is not None:
+            if isinstance(item, Skipped):
+                self._reach(item.place, item.next_offset)
+                continue
+            await self._do(item, store, processor)
+            self._lanes.consumer.free(TP(item.topic, item.partition))
+        await self._commit_progress(store)
 
-    async def _do(self, batch: Batch, store: LoadedStore | NoStore, processor: Processor) -> None:
+    async def _next(self, store: LoadedStore) -> Batch | Skipped | None:
+        """What waits; meanwhile offsets that no transaction has carried are committed when they are due."""
+        while self._reached != self._committed and self._waiting.empty():
+            remaining = self._committed_at_s + self._settings.commit_interval_s - time.monotonic()
+            if remaining <= 0:
+                await self._commit_progress(store)
+                continue
+            try:
+                return await asyncio.wait_for(self._waiting.get(), remaining)
+            except TimeoutError:
+                continue
+        return await self._waiting.get()
+
+    async def _do(self, batch: Batch, store: LoadedStore, processor: Processor) -> None:
         began = time.monotonic()
-        outputs = processor.process(batch)
-        if inspect.isawaitable(outputs):
-            outputs = await outputs
-        await self._commit(batch, outputs, store)
-        self._lanes.count(batch, time.monotonic() - began, self._attachment.state_topic, len(store))
+        outputs = await self.process(batch, processor)
+        self._reach(TP(batch.topic, batch.partition), batch.next_offset)
+        changes = store.changes()
+        due = time.monotonic() - self._committed_at_s >= self._settings.commit_interval_s
+        if outputs or changes or due:
+            rows = await self._lanes.placed(outputs)
+            async with self._transacting:
+                await self._transact(store, rows, changes)
+            self._lanes.count_outputs(rows)
+        self._lanes.count(self.plan, batch, time.monotonic() - began, len(store))
+
+    def _reach(self, place: TP, next_offset: int) -> None:
+        if next_offset > self._reached.get(place, 0):
+            self._reached[place] = next_offset
+
+    async def _commit_progress(self, store: LoadedStore) -> None:
+        if self._reached != self._committed:
+            async with self._transacting:
+                await self._transact(store, {}, {})
+
+    async def _append(self, changes: Mapping[bytes, bytes | None]) -> Extent:
+        """Append changes of state before their batch is done; the store's `flush` comes here."""
+        place = (self.plan.topic, self.plan.partition)
+        async with self._transacting:
+            try:
+                extents = await self.write({place: rows_of_changes(changes)}, {})
+                await self.commit()
+            except Lost as lost:
+                self._lost = lost  # a processor may wrap what it meets
+                raise
+        return extents[place]
+
+    async def _transact(self, store: LoadedStore, rows: Mapping[Place, Sequence[Row]], changes: Changes) -> None:
+        """Rows, changes and the offsets that were reached, all or nothing."""
+        offsets = {place: offset for place, offset in self._reached.items() if offset != self._committed.get(place)}
+        state = (self.plan.topic, self.plan.partition)
+        everything = {**rows, state: [*rows.get(state, ()), *rows_of_changes(changes)]} if changes else rows
+        extents = await self.write(everything, offsets)
+        await self.commit()
+        if changes:
+            self.settle(store, changes, extents[state].end)
+        self._committed |= offsets
+        self._committed_at_s = time.monotonic()
+        self._lanes.count_committed(offsets)
 
 
 class Lanes:
@@ -172,14 +332,18 @@ class Lanes:
         consumer: Deliverer,
         generation: Callable[[], int],
         fail: Callable[[BaseException], None],
+        lane: type[Lane] = Lane,
     ) -> None:
+        self.tools = tools
         self.consumer = consumer
         self.generation = generation
-        self._tools = tools
-        self._settings = tools.settings
+        self._lane = lane
         self._metrics = tools.metrics
+        self._name = tools.settings.name
         self._fail = fail
         self._by_place: dict[TP, Lane] = {}
+        self._kept: dict[Place, LoadedStore] = {}
+        self._keyless = 0
 
     def deliver(self, batch: Batch) -> None:
         """Hand a batch to its lane; without one the partition has left, and its next owner reads it again."""
@@ -187,29 +351,38 @@ class Lanes:
         if lane is not None:
             lane.deliver(batch)
 
+    def skip(self, place: TP, next_offset: int) -> None:
+        """Nothing is left of a partition below this offset."""
+        lane = self._by_place.get(place)
+        if lane is not None and lane.loaded:
+            lane.deliver(Skipped(place, next_offset))
+
     def open_for(self, attachments: Collection[Attachment], assigned: Collection[TP]) -> None:
-        """Start a lane for each partition; each is held until its state is loaded."""
+        """Start the lanes of these partitions; each is held until its state is loaded."""
         self.consumer.hold(assigned)
+        kept, self._kept = self._kept, {}
         for attachment in attachments:
-            places = [place for place in assigned if place.topic in attachment.topics]
-            for partition in sorted({place.partition for place in places}):
-                mine = [place for place in places if place.partition == partition]
-                lane = Lane(self, attachment, partition, mine)
-                self._by_place |= dict.fromkeys(mine, lane)
-        self._metrics.partitions.labels(self._settings.name).set(len(self._by_place))
+            for plan in attachment.lanes_of(assigned):
+                lane = self._lane(self, plan, kept.pop((plan.topic, plan.partition), None))
+                self._by_place |= dict.fromkeys(plan.places, lane)
+        for store in kept.values():
+            store.close()
+        self._metrics.partitions.labels(self._name).set(len(self._by_place))
 
     async def close(self) -> None:
-        """Finish the batches at work, and end all lanes."""
-        lanes = set(self._by_place.values())
-        if lanes:
-            await asyncio.gather(*(lane.close(self._settings.drain_s) for lane in lanes))
+        """Finish the batches at work, and end all lanes; states in memory are kept for the next generation."""
+        lanes = list(dict.fromkeys(self._by_place.values()))
+        drain_s = self.tools.settings.drain_s
+        for lane, store in zip(lanes, await asyncio.gather(*(lane.close(drain_s) for lane in lanes)), strict=True):
+            if store is not None:
+                self._kept[lane.plan.topic, lane.plan.partition] = store
 
     def forget(self) -> None:
         """The partitions left: their lanes and series go."""
         for place in self._by_place:
             self._metrics.forget_partition(place.topic, place.partition)
         self._by_place.clear()
-        self._metrics.partitions.labels(self._settings.name).set(0)
+        self._metrics.partitions.labels(self._name).set(0)
 
     def not_loaded(self) -> int:
         """How many partitions still load their state."""
@@ -222,36 +395,61 @@ class Lanes:
 
     async def check_counts(self, topics: Sequence[str], state_topic: str) -> None:
         """Raises `ValueError` where a topic has another number of partitions than the state that belongs to it."""
-        wanted = await self._tools.writer.partitions(state_topic)
+        wanted = await self.tools.link.partitions(state_topic)
         for topic in topics:
-            found = await self._tools.writer.partitions(topic)
+            found = await self.tools.link.partitions(topic)
             if found != wanted:
                 msg = f"{topic} has {found} partitions and its state {state_topic} has {wanted}: they must agree"
                 raise ValueError(msg)
 
-    async def open(self, state_topic: str, partition: int, still_ours: StillOurs) -> LoadedStore:
-        """Load the state of a partition."""
-        return await open_state(self._tools, state_topic, partition, still_ours)
+    async def placed(self, outputs: Sequence[Output]) -> dict[Place, list[Row]]:
+        """Outputs as rows by topic and partition, each in the order given. Raises `ValueError`, see `by_partition`."""
+        if not outputs:
+            return {}
+        partitions = {topic: await self.tools.link.partitions(topic) for topic in {one.topic for one in outputs}}
+        self._keyless += 1
+        return {place: rows_of(some) for place, some in by_partition(outputs, partitions, self._keyless).items()}
 
-    def make_commit(self, still_ours: StillOurs) -> Commit:
-        """What makes a lane's batches lasting."""
-        return Commit(self._tools.writer, self.consumer, still_ours)
-
-    def count(self, batch: Batch, seconds: float, state_topic: str | None, keys: int) -> None:
+    def count(self, plan: LanePlan, batch: Batch, seconds: float, keys: int) -> None:
         """Count a finished batch."""
-        name = self._settings.name
+        name = self._name
         self._metrics.batches.labels(name, batch.topic).inc()
         self._metrics.records.labels(name, batch.topic).inc(len(batch.records))
         self._metrics.batch_seconds.labels(name, batch.topic).observe(seconds)
-        if state_topic is not None:
-            self._metrics.state_keys.labels(name, state_topic, str(batch.partition)).set(keys)
+        if plan.attachment.state_topic is not None:
+            self._metrics.state_keys.labels(name, plan.topic, str(plan.partition)).set(keys)
 
-    def fail(self, topics: Sequence[str], partition: int, error: BaseException) -> None:
+    def count_outputs(self, rows: Mapping[Place, Sequence[Row]]) -> None:
+        """Count what a committed transaction wrote, state left out."""
+        for (topic, _), some in rows.items():
+            self._metrics.outputs.labels(self._name, topic).inc(len(some))
+
+    def count_load(self, seconds: float) -> None:
+        """Note how long the load of a state took."""
+        self._metrics.state_load_seconds.labels(self._name).observe(seconds)
+
+    def count_committed(self, offsets: Mapping[TP, int]) -> None:
+        """Note committed offsets."""
+        for place, offset in offsets.items():
+            self._metrics.committed.labels(self._name, place.topic, str(place.partition)).set(offset)
+
+    def note_lost(self, plan: LanePlan, lost: Lost) -> None:
+        """Say that a lane begins anew."""
+        reason = "fenced" if isinstance(lost, Fenced) else "lost"
+        self._metrics.transactions_lost.labels(self._name, reason).inc()
+        log.warning(
+            "transaction lost, going on from what is committed",
+            lane=plan.topic,
+            partition=plan.partition,
+            reason=str(lost),
+        )
+
+    def fail(self, plan: LanePlan, error: BaseException) -> None:
         """A lane failed: so does the program."""
         log.error(
             "processing failed, nothing of the batch is committed",
-            topics=topics,
-            partition=partition,
+            topics=plan.attachment.topics,
+            partition=plan.partition,
             error=repr(error),
             exc_info=error,
         )

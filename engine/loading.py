@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import structlog
+from aiokafka import AIOKafkaConsumer
 
+from engine.link import Link
 from engine.metrics import EngineMetrics
 from engine.rocks import RocksStore
 from engine.settings import EngineSettings
-from engine.state import LoadedStore, MemoryStore
+from engine.state import AppendChanges, LoadedStore, MemoryStore
 from engine.tail import Span, read_span, reader, span_of
-from engine.writer import BatchWriter, Extent
+from engine.writer import BatchWriter
 
 log = structlog.get_logger(__name__)
-
-StillOurs = Callable[[], Awaitable[None]]
-"""Returns when the partition is surely ours; waits while it is not."""
 
 
 class Tools(NamedTuple):
@@ -27,68 +27,45 @@ class Tools(NamedTuple):
     settings: EngineSettings
     metrics: EngineMetrics
     writer: BatchWriter
+    link: Link
 
 
 class StateLog:
-    """The log of one partition's state, as its one writer sees it.
+    """The log of one partition's state, open for reading. `span` is what it held when it was opened."""
 
-    `end` is where the log ended after our last read or write. When an append lands further on, somebody else has
-    written: a worker that was frozen, say. That is counted and said, for it can only be prevented by fencing.
-    """
-
-    def __init__(self, tools: Tools, topic: str, partition: int, still_ours: StillOurs) -> None:
-        self._writer = tools.writer
-        self._metrics = tools.metrics
-        self._still_ours = still_ours
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, partition: int, span: Span) -> None:
+        self.span = span
+        self._consumer = consumer
         self._topic = topic
         self._partition = partition
-        self.end = 0
 
-    async def append(self, changes: Mapping[bytes, bytes | None]) -> Extent:
-        """Append the changes; acknowledged on return."""
-        await self._still_ours()
-        extent = await self._writer.append(self._topic, self._partition, changes)
-        if extent.first != self.end:
-            self._metrics.state_foreign_writes.labels(self._metrics.program, self._topic).inc()
-            log.warning(
-                "another writer appended to this state",
-                topic=self._topic,
-                partition=self._partition,
-                expected=self.end,
-                found=extent.first,
-            )
-        self.end = extent.end
-        return extent
+    def continues(self, store: LoadedStore) -> bool:
+        """Whether the log still holds the place where the store stands."""
+        position = store.resume_offset()
+        return position is not None and self.span.first <= position <= self.span.end
+
+    async def read_on(self, store: LoadedStore) -> None:
+        """Fill the store up to the end, from where it stands."""
+        began, loaded = time.monotonic(), 0
+        resume = store.resume_offset()
+        rest = self.span if resume is None else self.span._replace(first=resume)
+        async for records, position in read_span(self._consumer, self._topic, self._partition, rest):
+            store.absorb(records, position)
+            loaded += len(records)
+        seconds = round(time.monotonic() - began, 3)
+        log.info("state loaded", topic=self._topic, partition=self._partition, records=loaded, seconds=seconds)
 
 
-async def open_state(tools: Tools, topic: str, partition: int, still_ours: StillOurs) -> LoadedStore:
-    """The loaded store of one partition; `still_ours` returns when it may write. Raises what the broker raises."""
-    settings, metrics = tools.settings, tools.metrics
-    began = time.monotonic()
-    state_log = StateLog(tools, topic, partition, still_ours)
-    loaded = 0
+@asynccontextmanager
+async def state_log(settings: EngineSettings, topic: str, partition: int) -> AsyncIterator[StateLog]:
+    """The log of a partition, as far as transactions have committed it. Raises what the broker raises."""
     async with reader(settings.broker, [(topic, partition)]) as consumer:
-        span = await span_of(consumer, topic, partition)
-        store = _make(settings, state_log, topic, partition, span)
-        try:
-            resume = store.resume_offset()
-            rest = span if resume is None else span._replace(first=resume)
-            state_log.end = rest.first
-            async for records, position in read_span(consumer, topic, partition, rest):
-                store.absorb(records, position)
-                state_log.end = position
-                loaded += len(records)
-        except BaseException:
-            store.close()
-            raise
-    seconds = time.monotonic() - began
-    metrics.state_load_seconds.labels(settings.name).observe(seconds)
-    log.info("state loaded", topic=topic, partition=partition, records=loaded, seconds=round(seconds, 3))
-    return store
+        yield StateLog(consumer, topic, partition, await span_of(consumer, topic, partition))
 
 
-def _make(settings: EngineSettings, state_log: StateLog, topic: str, partition: int, span: Span) -> LoadedStore:
+def make_store(settings: EngineSettings, topic: str, partition: int, span: Span, append: AppendChanges) -> LoadedStore:
+    """The store of the settings' kind, empty or as its files have it."""
     if settings.store == "memory":
-        return MemoryStore(state_log.append)
+        return MemoryStore(append)
     path = settings.data_dir / "state" / settings.name / topic / str(partition)
-    return RocksStore(path, state_log.append, span)
+    return RocksStore(path, append, span)

@@ -56,10 +56,10 @@ class EngineMetrics:
             buckets=BATCH_SECONDS,
             registry=registry,
         )
-        self.state_foreign_writes = Counter(
-            "signals_engine_state_foreign_writes",
-            "Times a state partition had grown by records that this worker did not write.",
-            ["program", "topic"],
+        self.transactions_lost = Counter(
+            "signals_engine_transactions_lost",
+            "Transactions that the broker refused or never answered; the lane began anew from what is committed.",
+            ["program", "reason"],
             registry=registry,
         )
         self.lag = Gauge(

@@ -23,16 +23,20 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The records of one partition that were waiting, in the order of their offsets; never empty."""
+    """The records of one partition that were waiting, in the order of their offsets; never empty.
+
+    `end` is where reading goes on, when something that is no record follows: the marker of a transaction.
+    """
 
     topic: str
     partition: int
     records: tuple[Record, ...]
+    end: int | None = None
 
     @property
     def next_offset(self) -> int:
-        """The offset to commit once this batch is done: one past its last record."""
-        return self.records[-1].offset + 1
+        """The offset to commit once this batch is done."""
+        return self.records[-1].offset + 1 if self.end is None else self.end
 
 
 class Output(NamedTuple):
@@ -49,3 +53,10 @@ class Output(NamedTuple):
     headers: Headers = ()
     timestamp_us: int | None = None
     partition: int | None = None
+
+
+class Extent(NamedTuple):
+    """Which offsets a write took: from `first` up to, not including, `end`."""
+
+    first: int
+    end: int

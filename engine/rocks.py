@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from rocksdict import Options, Rdict, WriteBatch
 
 from engine.records import Record
-from engine.state import AppendChanges, Changes
+from engine.state import AppendChanges, Changes, unsettled
 from engine.tail import Span
 
 _DATA = b"d"
@@ -46,8 +47,8 @@ class Mark(NamedTuple):
 class RocksStore:
     """The state on disk, so that a restart reads only the tail of the log.
 
-    Written only after the log has acknowledged, together with the offset up to which it stands for the log, in one
-    atomic write batch: whatever kills the process, the files equal the log up to that offset, and loading goes on
+    Written only after the transaction has committed, together with the offset up to which it stands for the log, in
+    one atomic write batch: whatever kills the process, the files equal the log up to that offset, and loading goes on
     from there. One worker owns the files; RocksDB's lock keeps a second one out.
     """
 
@@ -56,6 +57,7 @@ class RocksStore:
         self._append = append
         self._now = now
         self._dirty: Changes = {}
+        self._flushing = asyncio.Lock()
         self._db = _open(path)
         self._mark = _mark_of(self._db)
         if self._mark is not None and not self._mark.usable(span, now()):
@@ -85,15 +87,10 @@ class RocksStore:
                 yield raw[1:], value
 
     async def flush(self) -> None:
-        """Append what changed to the log, then write it to disk with the log's offset."""
-        if not self._dirty:
-            return
-        changes = dict(self._dirty)
-        extent = await self._append(changes)
-        in_step = extent.first == self.resume_offset()
-        # after a foreign write the mark stays behind, so that the next start reads the log's truth from there
-        self._write(changes, extent.end if in_step else None)
-        self._dirty = {key: value for key, value in self._dirty.items() if changes.get(key, _DATA) is not value}
+        """Append what changed to the log, then write it to disk; what changes meanwhile goes with the next."""
+        async with self._flushing:
+            if changes := self.changes():
+                self.settle(changes, (await self._append(changes)).end)
 
     def resume_offset(self) -> int | None:
         """Where the files end; None: they are empty."""
@@ -103,6 +100,23 @@ class RocksStore:
         """Take in records of the log."""
         self._write({record.key: record.value for record in records if record.key is not None}, next_offset)
 
+    def changes(self) -> Changes:
+        """A copy of what is not yet durable."""
+        return self._dirty.copy()
+
+    def settle(self, changes: Mapping[bytes, bytes | None], next_offset: int) -> None:
+        """These changes are durable: write them to disk, with the log's offset."""
+        self._write(changes, next_offset)
+        self._dirty = unsettled(self._dirty, changes)
+
+    def forget_changes(self) -> None:
+        """Go back to what the log holds."""
+        self._dirty = {}
+
+    def append_with(self, append: AppendChanges) -> None:
+        """The store went to a new lane."""
+        self._append = append
+
     def close(self) -> None:
         """Close the files."""
         self._db.close()
@@ -111,17 +125,17 @@ class RocksStore:
         """An estimate of the number of keys, by RocksDB."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
 
-    def _write(self, changes: Mapping[bytes, bytes | None], position: int | None) -> None:
+    def _write(self, changes: Mapping[bytes, bytes | None], position: int) -> None:
         batch = WriteBatch(raw_mode=True)
         for key, value in changes.items():
             if value is None:
                 batch.delete(_DATA + key)
             else:
                 batch.put(_DATA + key, value)
-        if position is not None:
-            self._mark = Mark(position, int(self._now()))
-            batch.put(_MARK, self._mark.pack())
+        mark = Mark(position, int(self._now()))
+        batch.put(_MARK, mark.pack())
         self._db.write(batch)
+        self._mark = mark
 
 
 def _open(path: Path) -> Rdict:

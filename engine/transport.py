@@ -5,18 +5,19 @@ that over the batch. Three things are therefore done here and not by Faust, each
 
 - fetching: a partition whose batch is at work is not fetched, so records coalesce and a slow partition holds up
   nobody; the fetch is woken as soon as a partition is free again.
-- acknowledging: Faust acknowledges in `finally`, so an exception or a stop acknowledges what was not processed. Here
-  an offset becomes committable only through `mark_done`, after the writes of its batch.
-- committing: Faust takes a failed commit for a done one. Here it is tried again until it is done or the partition left.
+- acknowledging and committing: Faust acknowledges in `finally`, so an exception or a stop acknowledges what was not
+  processed, and takes a failed commit for a done one. Here offsets travel in the lanes' transactions and nowhere else.
+- seeking: a lane says where its partition is read from, after it has taken over from whoever had it before.
 
 What makes a discard of fetched records safe: records are dropped only when the generation of the group has changed
-since they were fetched, and every new generation starts at the committed offsets.
+since they were fetched, or their lane has held the partition since; in both cases a lane places the partition anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,16 +27,8 @@ import structlog
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import (
-    CommitFailedError,
-    ConsumerStoppedError,
-    IllegalGenerationError,
-    IllegalStateError,
-    KafkaError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.serializers.schemas import Schema
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP, ConsumerMessage, EventT, Message
@@ -57,20 +50,11 @@ NEVER_MS = 24 * 3600 * 1000
 """The poll interval after which a member leaves by itself: practically never, for a batch of `send` may wait for
 Slack for minutes. A dead or frozen worker is found by its missing heartbeats instead."""
 
-_MEMBERSHIP_LOST = (
-    CommitFailedError,
-    IllegalGenerationError,
-    UnknownMemberIdError,
-    RebalanceInProgressError,
-    IllegalStateError,
-)
-"""The partition is not ours any more, or not now: its next owner goes on from the offset that was committed."""
-
 
 class Fetched(NamedTuple):
     """What one fetch brought: the group's generation, records by partition, and where each partition stands.
 
-    `positions` holds the partitions that had nothing; `ends` the known end offset of each.
+    `positions` says where reading goes on, `ends` the known end offset, of each partition.
     """
 
     generation: int
@@ -161,19 +145,16 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         self._lease = Lease(generation_id, time.monotonic())
         await super().on_partitions_assigned(assigned, generation_id)
 
-    def is_member(self, generation: int) -> bool:
+    def is_member(self, generation: int, since_s: float) -> bool:
         """Whether the group cannot have put us out of this generation: its session has not run out since we asked."""
         lease = self._lease
         session_s: float = self.app.engine_settings.session_timeout_s
-        return lease.generation == generation and time.monotonic() - lease.asked_at_s < session_s
+        asked_after_s = max(since_s, time.monotonic() - session_s)
+        return lease.generation == generation and lease.asked_at_s > asked_after_s
 
-    async def seek_to_start(self, places: Iterable[TP]) -> Mapping[TP, int | None]:
-        """Put each partition where its group left it, or at its beginning; returns the committed offsets."""
-        return await self._on_thread(self._seek_to_start(tuple(places)))
-
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit; False when the partitions are not ours any more or the broker could not do it now."""
-        return await self._on_thread(self._commit_offsets(offsets))
+    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
+        """Fetch from these offsets on, None being the beginning; a partition that has left is left alone."""
+        await self._on_thread(self._place_at(offsets))
 
     def _stopped_set(self) -> None:
         if not self.thread_loop.is_closed():  # after a crash the thread has ended by itself
@@ -189,18 +170,16 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     async def _on_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
-    async def _seek_to_start(self, places: tuple[TP, ...]) -> Mapping[TP, int | None]:
+    async def _place_at(self, offsets: Mapping[TP, int | None]) -> None:
         consumer = self._ensure_consumer()
-        committed: dict[TP, int | None] = {}
-        for place in places:
+        for place, offset in offsets.items():
             theirs = TopicPartition(*place)
-            offset = await consumer.committed(theirs)
+            if theirs not in consumer.assignment():
+                continue
             if offset is None:
                 await consumer.seek_to_beginning(theirs)
             else:
                 consumer.seek(theirs, offset)
-            committed[place] = offset
-        return committed
 
     async def _fetch(self, places: frozenset[TP], timeout_s: float, limit: int, wakes: int) -> Fetched:
         consumer = self._ensure_consumer()
@@ -240,57 +219,36 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             arrived.cancel()
             woken.cancel()
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        ours = {
-            TopicPartition(*place): OffsetAndMetadata(offset, "")
-            for place, offset in offsets.items()
-            if TopicPartition(*place) in assigned
-        }
-        if not ours:
-            return False
-        try:
-            await consumer.commit(ours)
-        except _MEMBERSHIP_LOST as error:
-            log.info("commit left to the next owner", error=repr(error))
-            return False
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            log.warning("commit failed, trying again", error=repr(error))
-            return False
-        return True
-
 
 def _note(fetched: Fetched, place: TP, drained: Drained, state: TopicPartitionState | None) -> None:
-    if drained:
-        fetched.records.update(drained)
-    elif state is not None and state.has_valid_position:
+    fetched.records.update(drained)
+    if state is not None and state.has_valid_position:
         fetched.positions[place] = state.position
     if state is not None and state.highwater is not None:
         fetched.ends[place] = state.highwater
 
 
 class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
-    """Yields one message per partition, holding its `Batch`; commits only what `mark_done` has named."""
+    """Yields one message per partition, holding its `Batch`; commits nothing, for the lanes do."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._settings: EngineSettings = self.app.engine_settings
         self._metrics: EngineMetrics = self.app.engine_metrics
         self._busy: set[TP] = set()
+        self._holds: dict[TP, int] = defaultdict(int)
         self._freed = asyncio.Event()
-        self._done: dict[TP, int] = {}
-        self._committed: dict[TP, int] = {}
-        self._committing = asyncio.Lock()
+        self._told: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def hold(self, places: Collection[TP]) -> None:
-        """Do not fetch these partitions until they are freed."""
+        """Do not fetch these partitions until they are freed; what is being fetched of them now is dropped."""
         self._busy.update(places)
+        for place in places:
+            self._holds[place] += 1
+            self._told.pop(place, None)
 
     def free(self, place: TP) -> None:
         """The partition's batch is done (or its state loaded): fetch it again."""
@@ -298,20 +256,19 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         self._freed.set()
         self._thread.wake()
 
-    def mark_done(self, place: TP, next_offset: int) -> None:
-        """Everything below `next_offset` is processed and written: it may be committed."""
-        self._done[place] = next_offset
+    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
+        """Fetch these partitions from here on, None being the beginning."""
+        await self._thread.place_at(offsets)
 
-    def is_member(self, generation: int) -> bool:
+    def is_member(self, generation: int, since_s: float) -> bool:
         """Whether the partitions of this generation are surely still ours."""
-        member: bool = self._thread.is_member(generation)
+        member: bool = self._thread.is_member(generation, since_s)
         return member
 
     def forget(self, places: Iterable[TP]) -> None:
-        """The partitions left: what was done in them is no longer ours to commit."""
+        """The partitions left."""
         for place in places:
-            self._done.pop(place, None)
-            self._committed.pop(place, None)
+            self._told.pop(place, None)
             self._busy.discard(place)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
@@ -324,33 +281,22 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         if not ready:
             await self._wait_until_freed(timeout)
             return
+        holds = {place: self._holds[place] for place in ready}
         fetched = await self._thread.fetch(ready, timeout, self._settings.max_batch_records)
         for place, position in fetched.positions.items():
-            self._note_idle(fetched.generation, place, position)
+            if place not in fetched.records and self._is_current(fetched.generation, place, holds):
+                self._note_idle(place, position)
         for place, raw in fetched.records.items():
-            if self._is_current(fetched.generation, place):
-                self.hold([place])
-                yield place, self._message(place, raw, fetched.ends.get(place))
+            if self._is_current(fetched.generation, place, holds):
+                self._busy.add(place)
+                yield place, self._message(place, raw, fetched.positions.get(place), fetched.ends.get(place))
 
     async def commit(self, topics: object = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
-        """Commit what is done and not yet committed; True when something was."""
-        async with self._committing:
-            due = {place: offset for place, offset in self._done.items() if offset != self._committed.get(place)}
-            if not due or not await self._thread.commit_offsets(due):
-                return False
-            for place, offset in due.items():
-                if place in self._done:
-                    self._committed[place] = offset
-                    self._metrics.committed.labels(self._settings.name, place.topic, str(place.partition)).set(offset)
-            return True
+        """Nothing: offsets travel in the lanes' transactions."""
+        return False
 
     async def perform_seek(self) -> None:
-        """Start each partition at its committed offset; Faust calls it once per generation, before fetching."""
-        committed = await self._thread.seek_to_start(self.assignment())
-        for place, offset in committed.items():
-            self._read_offset[place] = offset
-            if offset is not None:
-                self._done[place] = self._committed[place] = offset
+        """Nothing: each lane says where its partition is read from."""
 
     async def verify_all_partitions_active(self) -> None:
         """Faust's livelock warnings take a slow batch for a fault; our own metrics say what is slow."""
@@ -364,26 +310,28 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Not used: offsets are acknowledged by batch."""
 
-    def _is_current(self, generation: int, place: TP) -> bool:
+    def _is_current(self, generation: int, place: TP, holds: Mapping[TP, int]) -> bool:
         current: bool = (
             self.flow_active
             and generation == self.app.consumer_generation_id
             and place in self._get_active_partitions()
             and place not in self._busy
+            and holds[place] == self._holds[place]
         )
         return current
 
-    def _note_idle(self, generation: int, place: TP, position: int) -> None:
+    def _note_idle(self, place: TP, position: int) -> None:
         """Nothing waits: markers of transactions and compacted holes that were skipped are done with, too."""
-        if not self._is_current(generation, place):
-            return
         self._metrics.lag.labels(self._settings.name, place.topic, str(place.partition)).set(0)
-        if position > self._done.get(place, 0):
-            self.mark_done(place, position)
+        if position > self._told.get(place, 0):
+            self._told[place] = position
+            self.app.skip(place, position)
 
-    def _message(self, place: TP, raw: list[ConsumerRecord], end: int | None) -> ConsumerMessage:
-        batch = Batch(place.topic, place.partition, tuple(to_record(place.topic, place.partition, one) for one in raw))
+    def _message(self, place: TP, raw: list[ConsumerRecord], position: int | None, end: int | None) -> ConsumerMessage:
+        records = tuple(to_record(place.topic, place.partition, one) for one in raw)
+        batch = Batch(place.topic, place.partition, records, position)
         last = raw[-1]
+        self._told[place] = batch.next_offset
         waiting = (end or batch.next_offset) - batch.records[0].offset
         self._metrics.lag.labels(self._settings.name, place.topic, str(place.partition)).set(waiting)
         return ConsumerMessage(

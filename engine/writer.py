@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -24,7 +24,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from engine.metrics import EngineMetrics
-from engine.records import EVERY_PARTITION, Output
+from engine.records import EVERY_PARTITION, Extent, Output
 from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
 
 log = structlog.get_logger(__name__)
@@ -36,13 +36,6 @@ RETRY_PAUSE_S = 0.5
 
 _SEQUENCE_LOST = (OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerEpoch, ProducerClosed)
 """The broker no longer knows this producer's numbering (it restarted, or expired it): a new producer can go on."""
-
-
-class Extent(NamedTuple):
-    """Which offsets a write took: from `first` up to, not including, `end`."""
-
-    first: int
-    end: int
 
 
 def partition_of(key: bytes, partitions: int) -> int:

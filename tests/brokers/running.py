@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.records import Output
@@ -19,6 +19,8 @@ from engine.settings import Broker
 from tests.brokers.worker import Plan, run_logged
 
 PATIENCE_S = 40.0
+
+_NOT_YET = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -97,7 +99,7 @@ def committed(broker: Broker, group: str) -> dict[int, int]:
     admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
     try:
         found = admin.list_group_offsets(group)[group]
-    except (CoordinatorNotAvailableError, NotCoordinatorError):  # the first group of a new broker: nobody has committed
+    except _NOT_YET:  # the first group of a new broker: nobody has committed
         return {}
     finally:
         admin.close()

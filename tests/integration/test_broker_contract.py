@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,11 @@ from prometheus_client import CollectorRegistry
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.embedded import EmbeddedBroker
-from engine.loading import Tools, open_state
+from engine.loading import state_log
 from engine.metrics import EngineMetrics
-from engine.records import Output
+from engine.records import Extent, Output
 from engine.settings import Broker, EngineSettings
+from engine.state import MemoryStore
 from engine.tail import read_span, reader, span_of
 from engine.writer import BatchWriter
 from tests.brokers.apache import KafkaCluster, NoKafkaError
@@ -46,8 +47,18 @@ async def stable(broker: Broker, topic: str, end: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def always() -> None:
-    """The partition is ours."""
+async def never(_: Mapping[bytes, bytes | None]) -> Extent:
+    """Nothing is flushed in these tests."""
+    raise AssertionError
+
+
+async def loaded(broker: Broker, topic: str, folder: Path) -> dict[bytes, bytes]:
+    """The state that the first partition of a topic holds."""
+    settings = EngineSettings(name=topic, broker=broker, data_dir=folder)
+    store = MemoryStore(never)
+    async with state_log(settings, topic, 0) as found:
+        await found.read_on(store)
+    return dict(store.items())
 
 
 @asynccontextmanager
@@ -209,11 +220,8 @@ async def test_state_loads_from_a_log_that_ends_in_a_marker(
             await append(client, fresh, 70)
             await client.abort_transaction()
     await stable(broker, fresh, 51 if ending == "committed" else 122)
-    settings = EngineSettings(name=fresh, broker=broker, data_dir=tmp_path)
-    metrics = EngineMetrics(CollectorRegistry(), fresh)
     async with asyncio.timeout(SETTLE_S):
-        store = await open_state(Tools(settings, metrics, BatchWriter(settings, metrics)), fresh, 0, always)
-    assert dict(store.items()) == {b"%d" % number: b"value" for number in range(50)}
+        assert await loaded(broker, fresh, tmp_path) == {b"%d" % number: b"value" for number in range(50)}
 
 
 async def test_readers_see_committed_transactions_only(broker: Broker, fresh: str) -> None:
@@ -309,8 +317,7 @@ async def test_state_loads_from_a_log_that_compaction_has_thinned(broker: Broker
             while len(list(read_all(broker, fresh))) > 60:  # noqa: ASYNC110  # the cleaner tells nobody
                 await asyncio.sleep(0.3)
         async with asyncio.timeout(SETTLE_S):
-            store = await open_state(Tools(settings, metrics, writer), fresh, 0, always)
-        assert dict(store.items()) == {b"4": b"19"}
+            assert await loaded(broker, fresh, tmp_path) == {b"4": b"19"}
     finally:
         await writer.stop()
 

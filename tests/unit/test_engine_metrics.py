@@ -17,9 +17,10 @@ def filled() -> CollectorRegistry:
     """Every metric with one series."""
     registry = CollectorRegistry()
     metrics = EngineMetrics(registry, "detect")
-    for counter in (metrics.records, metrics.batches, metrics.outputs, metrics.state_foreign_writes):
+    for counter in (metrics.records, metrics.batches, metrics.outputs):
         counter.labels("detect", "deal.events").inc()
     metrics.retries.labels("detect", "produce").inc()
+    metrics.transactions_lost.labels("detect", "fenced").inc()
     metrics.clock_refusals.labels("detect", "jumped").inc()
     metrics.batch_seconds.labels("detect", "deal.events").observe(0.1)
     metrics.state_load_seconds.labels("detect").observe(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -10,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.records import Record
+from engine.records import Extent, Record
 from engine.rocks import WARM_LIMIT_S, RocksStore
 from engine.state import LoadedStore, MemoryStore, NoStore
 from engine.tail import Span
-from engine.writer import Extent
 
 NOW_S = 1_700_000_000.0
 
@@ -27,7 +27,8 @@ class Log:
         self.begins = begins
 
     async def append(self, changes: Mapping[bytes, bytes | None]) -> Extent:
-        """Append, and say where."""
+        """Append, and say where; it takes a moment."""
+        await asyncio.sleep(0.001)
         first = self.begins + len(self.entries)
         self.entries.extend(changes.items())
         return Extent(first, first + len(changes))
@@ -140,25 +141,47 @@ async def test_files_that_cannot_stand_for_the_log_are_dropped(
     second.close()
 
 
-async def test_after_a_foreign_write_the_log_is_read_again_from_before_it(tmp_path: Path) -> None:
+async def test_what_comes_to_nothing_is_forgotten(make: MakeStore) -> None:
     log = Log()
-    store = open_rocks(tmp_path, log, 0)
-    store.absorb([], 0)
+    store = make(log)
     store.put(b"a", b"1")
-    await store.flush()
-    log.entries.append((b"a", b"foreign"))
     store.put(b"b", b"2")
     await store.flush()
-    assert store.get(b"b") == b"2"
-    store.close()
-    again = open_rocks(tmp_path, log, 3)
-    assert again.resume_offset() == 1
-    again.close()
+    store.put(b"a", b"never committed")
+    store.put(b"b", None)
+    store.put(b"c", b"never committed")
+    store.forget_changes()
+    assert dict(store.items()) == {b"a": b"1", b"b": b"2"}
+    assert store.get(b"c") is None
+    assert store.changes() == {}
+    assert store.resume_offset() == 2
+
+
+async def test_what_is_put_while_changes_are_written_is_a_change_of_its_own(make: MakeStore) -> None:
+    store = make(Log())
+    store.put(b"a", b"1")
+    store.put(b"b", b"1")
+    taken = store.changes()
+    store.put(b"a", b"2")
+    store.put(b"c", b"1")
+    store.settle(taken, 2)
+    assert store.changes() == {b"a": b"2", b"c": b"1"}
+    assert store.get(b"a") == b"2"
+    assert dict(store.items()) == {b"a": b"2", b"b": b"1", b"c": b"1"}
+
+
+async def test_two_flushes_at_once_write_each_change_once(make: MakeStore) -> None:
+    log = Log()
+    store = make(log)
+    store.put(b"a", b"1")
+    first = asyncio.ensure_future(store.flush())
+    await asyncio.sleep(0)
+    store.put(b"b", b"1")
+    await asyncio.gather(first, store.flush(), store.flush())
+    assert log.entries == [(b"a", b"1"), (b"b", b"1")]
 
 
 def _write_and_die(path: Path) -> None:
-    import asyncio  # noqa: PLC0415  # the child of a spawn
-
     async def write() -> None:
         log = Log()
         store = open_rocks(path, log, 0)

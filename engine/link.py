@@ -1,0 +1,142 @@
+"""One connection of a program to the broker for all its transactions: who leads, who coordinates, ask and be answered.
+
+aiokafka's transactional producer brings a client, connections and a task of its own each; a program needs one per
+partition. Here they share aiokafka's client, and each `engine.transactions.Transaction` speaks for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import structlog
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.errors import KafkaError, NodeNotReadyError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.structs import TopicPartition
+
+from engine.metrics import EngineMetrics
+from engine.settings import EngineSettings
+
+log = structlog.get_logger(__name__)
+
+REQUEST_TIMEOUT_MS = 10_000
+"""How long an answer may take: as long as the broker keeps a transaction open (`transactions.TIMEOUT_MS`)."""
+
+PAUSE_S = 0.1
+"""Pause before asking again; aiokafka's own between retries."""
+
+Place = tuple[str, int]
+
+
+class Link:
+    """The broker as the transactions of one program see it. Waits for what is away for as long as the caller does."""
+
+    def __init__(self, settings: EngineSettings, metrics: EngineMetrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._made: AIOKafkaClient | None = None
+        self._coordinators: dict[tuple[int, str], int] = {}
+
+    async def start(self) -> None:
+        """Connect. Raises `KafkaError` when no broker answers."""
+        self._made = AIOKafkaClient(
+            **self._settings.broker.client_options(),
+            client_id=self._settings.name,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            metadata_max_age_ms=30_000,
+        )
+        await self._made.bootstrap()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        made, self._made = self._made, None
+        if made is not None:
+            await made.close()
+
+    async def send(self, node: int, request: object, *, to_coordinator: bool = False) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
+        """Ask a node. Raises `NodeNotReadyError` where nothing was sent; any other `KafkaError` leaves that open."""
+        group = ConnectionGroup.COORDINATION if to_coordinator else ConnectionGroup.DEFAULT
+        return await self._client.send(node, request, group=group)
+
+    async def leader(self, topic: str, partition: int) -> int:
+        """The node that leads a partition; waits until there is one."""
+        await self.partitions(topic)
+        while (node := self._client.cluster.leader_for_partition(TopicPartition(topic, partition))) in (None, -1):
+            await self.pause("leader", f"{topic}[{partition}] has no leader")
+        return int(node)
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; waits until it exists."""
+        while (found := self._client.cluster.partitions_for_topic(topic)) is None:
+            self._client.add_topic(topic)
+            await self._client.force_metadata_update()
+            if self._client.cluster.partitions_for_topic(topic) is None:
+                await self.pause("metadata", f"topic {topic} is not there")
+        return len(found)
+
+    async def transaction_coordinator(self, name: str) -> int:
+        """The node that keeps the transactions of this name."""
+        return await self._coordinator(CoordinationType.TRANSACTION, name)
+
+    async def group_coordinator(self, group: str) -> int:
+        """The node that keeps the offsets of this group."""
+        return await self._coordinator(CoordinationType.GROUP, group)
+
+    def forget_coordinators(self) -> None:
+        """They moved or do not answer: look for them again."""
+        self._coordinators.clear()
+
+    async def committed(self, group: str, places: Collection[Place]) -> Mapping[Place, int | None]:
+        """The group's committed offsets; None where it has none. Raises `KafkaError` for what waiting cannot mend."""
+        by_topic: dict[str, list[int]] = {}
+        for topic, partition in places:
+            by_topic.setdefault(topic, []).append(partition)
+        while True:
+            node = await self.group_coordinator(group)
+            try:
+                answer = await self.send(node, OffsetFetchRequest(group, list(by_topic.items())), to_coordinator=True)
+                return _offsets(answer)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                await self.pause("offsets", repr(error))
+
+    async def pause(self, what: str, reason: str, seconds: float = PAUSE_S) -> None:
+        """Before asking again: count it, and learn anew who leads and who coordinates."""
+        self._metrics.retries.labels(self._settings.name, what).inc()
+        log.debug("asking the broker again", what=what, reason=reason)
+        self.forget_coordinators()
+        await asyncio.sleep(seconds)
+        await self._client.force_metadata_update()
+
+    @property
+    def _client(self) -> AIOKafkaClient:
+        if self._made is None:
+            msg = "the program is not connected"
+            raise NodeNotReadyError(msg)
+        return self._made
+
+    async def _coordinator(self, kind: int, key: str) -> int:
+        while (kind, key) not in self._coordinators:
+            try:
+                self._coordinators[kind, key] = await self._client.coordinator_lookup(kind, key)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                await self.pause("coordinator", repr(error))
+        return self._coordinators[kind, key]
+
+
+def _offsets(answer: Any) -> dict[Place, int | None]:  # noqa: ANN401  # as above
+    """Offsets by place. Raises the `KafkaError` that the answer holds."""
+    found: dict[Place, int | None] = {}
+    for topic, partitions in answer.topics:
+        for partition, offset, _, code in partitions:
+            if code:
+                raise for_code(code)
+            found[topic, partition] = None if offset < 0 else offset
+    if getattr(answer, "error_code", 0):
+        raise for_code(answer.error_code)
+    return found
