@@ -27,7 +27,7 @@ from programs.startup import Ready, to_sources
 from programs.wiring import BUILDS
 from topics.catalog import DEAL_EVENTS
 
-LOOK_S = 0.005
+LOOK_S = 0.02
 
 
 class Watched:
