@@ -291,12 +291,16 @@ class Gauge:
 
 @asynccontextmanager
 async def gauge(broker: Broker, topics: Mapping[str, int]) -> AsyncIterator[Gauge]:
-    """A gauge over these topics (with the number of their partitions) and its clients, closed at the end."""
+    """A gauge over these topics (with the number of their partitions) and its clients, closed at the end.
+
+    It sees what is not yet committed, too: a program's offset becomes visible a moment before the records of the same
+    transaction do, and what the next program has not been able to read yet must hold T.
+    """
     places = [(topic, partition) for topic, total in topics.items() for partition in range(total)]
     admin = AIOKafkaAdminClient(**broker.client_options())
     try:
         await admin.start()
-        async with reader(broker, places, _PROBE_BYTES, _PROBE_WAIT_MS) as consumer:
+        async with reader(broker, places, _PROBE_BYTES, _PROBE_WAIT_MS, "read_uncommitted") as consumer:
             yield Gauge(consumer, admin, topics)
     finally:
         await admin.close()

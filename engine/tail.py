@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -20,12 +20,13 @@ FETCH_BYTES = 64 * 1024 * 1024
 POLL_MS = 1_000
 
 
+Isolation = Literal["read_committed", "read_uncommitted"]
 Chunk = tuple[list[Record], int]
 Place = tuple[str, int]
 
 
 class Span(NamedTuple):
-    """The offsets that a partition holds: from `first` up to, not including, `end` (of committed records)."""
+    """The offsets that a partition holds: from `first` up to, not including, `end`, as far as its reader sees."""
 
     first: int
     end: int
@@ -38,9 +39,13 @@ def to_record(topic: str, partition: int, raw: ConsumerRecord) -> Record:
 
 @asynccontextmanager
 async def reader(
-    broker: Broker, places: Collection[Place], fetch_bytes: int = MAX_MESSAGE_BYTES, wait_ms: int = 500
+    broker: Broker,
+    places: Collection[Place],
+    fetch_bytes: int = MAX_MESSAGE_BYTES,
+    wait_ms: int = 500,
+    isolation: Isolation = "read_committed",
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group over these partitions that sees committed records only; closed at the end.
+    """A consumer of no group over these partitions; closed at the end. It sees committed records unless told otherwise.
 
     It fetches nothing until `read_span` asks. `fetch_bytes` is what it asks of a partition at a time (a larger record
     comes whole), `wait_ms` how long the broker may hold a fetch that finds nothing. All partitions are named at once,
@@ -51,7 +56,7 @@ async def reader(
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         fetch_max_bytes=FETCH_BYTES,
         fetch_max_wait_ms=wait_ms,
         max_partition_fetch_bytes=fetch_bytes,
