@@ -35,6 +35,8 @@ sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={keystore}
+listener.name.scram.ssl.keystore.type=PEM
+listener.name.scram.ssl.keystore.location={shown}
 ssl.truststore.type=PEM
 ssl.truststore.location={truststore}
 ssl.client.auth=required
@@ -91,17 +93,17 @@ class SecuredKafka:
             raise NoKafkaError(msg) from error
 
     def renew(self, *, days: int = 2, authority: Authority | None = None) -> None:
-        """Start the node anew with another certificate: one that expired with `days` -1, or another authority's."""
+        """Start the node anew with another certificate for who logs in: expired with `days` -1, or another's."""
         self._node.stop()
-        self._keystore(authority or self.authority, days)
+        self._keystore("shown", authority or self.authority, days)
         self._node.start()
 
     def kill(self) -> None:
         """End it at once."""
         self._node.kill()
 
-    def _keystore(self, authority: Authority, days: int) -> Path:
-        kept = self._node.folder / "keystore.pem"
+    def _keystore(self, name: str, authority: Authority, days: int) -> Path:
+        kept = self._node.folder / f"{name}.pem"
         kept.touch(mode=0o600)
         kept.write_text(authority.issue("broker", days=days).in_one_file().read_text())
         return kept
@@ -115,7 +117,8 @@ class SecuredKafka:
         settings += SECURED.format(
             **ports,
             certs_port=self._certs_port,
-            keystore=self._keystore(self.authority, 2),
+            keystore=self._keystore("own", self.authority, 2),  # Kafka would not start with one that it does not trust
+            shown=self._keystore("shown", self.authority, 2),
             truststore=self.authority.ca_file,
             admin=ADMIN,
         )

@@ -225,18 +225,19 @@ def program(name: str, broker: Broker, folder: Path) -> Iterator[Running]:
                 process.kill()
 
 
-@pytest.fixture
-def installation(kafka: SecuredKafka, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installation(kafka: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with settings; the topics are made by the user who may, and each user is allowed what it needs."""
+    folder = tmp_path_factory.mktemp("installation")
     files = {"mapping.yaml": MAPPING, "deals.csv": DEALS, "playbook.yaml": PLAYBOOK + INTENTS}
     files["signals.toml"] = 'playbook = "playbook.yaml"\n' + SETTINGS + WEB
     for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    granted = signals(kafka.with_password(), tmp_path, "topics", "acls", "--grant")
+        (folder / name).write_text(text, encoding="utf-8")
+    granted = signals(kafka.with_password(), folder, "topics", "acls", "--grant")
     assert granted.returncode == 0, granted.stderr
-    made = signals(kafka.with_password("signals-admin"), tmp_path, "topics", "apply")
+    made = signals(kafka.with_password("signals-admin"), folder, "topics", "apply")
     assert made.returncode == 0, made.stderr
-    return tmp_path
+    return folder
 
 
 INTENTS = """
@@ -311,6 +312,7 @@ def test_nobody_writes_what_is_not_theirs(kafka: SecuredKafka, role: str, topic:
     assert len(list(read_all(kafka.with_password(), topic))) == before
 
 
+@pytest.mark.chaos
 def test_a_broker_whose_certificate_expires_is_named_and_taken_back_when_it_is_renewed(
     kafka: SecuredKafka, installation: Path
 ) -> None:
