@@ -11,12 +11,18 @@ from collections import Counter
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from signals.deal import is_true
+from signals.episodes import Episode
 from signals.judge import Watch
 from signals.rules import Condition, Rules
+from topics.events import Scalar
 from topics.signals import Kind, Severity
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_MOST_CENTS = 2**63 - 1
+_replace = msgspec.structs.replace
 
 
 class Answer(StrEnum):
@@ -35,14 +41,17 @@ class Cell(NamedTuple):
     team: str
 
 
-class Standing(NamedTuple):
-    """What one open deal counts for. `sql`: None where the deal is not at or past SQL; `icp`: None without criteria."""
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one open deal counts for. `sql`: None where the deal is not at or past SQL; `icp`: None without criteria.
+
+    `cents`: its amount in hundredths of the currency's unit, whole, so that sums do not drift.
+    """
 
     cell: Cell
     sql: Answer | None
     icp: Answer | None
     over_cycle: bool
-    amount: float
+    cents: int
     currency: str
     signals: tuple[tuple[Kind, Severity], ...]
 
@@ -53,17 +62,47 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
     stage = rules.stage(deal, deal.entries[-1].stage) if deal.entries and not deal.removed else None
     if stage is None or not stage.is_open:
         return None
-    segment, owner = rules.segment(deal.fields), rules.owner(deal.fields)
-    amount, currency = deal.fields.get("amount"), deal.fields.get("currency")
+    fields, episodes = deal.fields, watch.episodes
+    segment, owner = rules.segment(fields), rules.owner(fields)
+    currency = fields.get("currency")
     return Standing(
-        cell=Cell(stage.pipeline, segment.name if segment else "", (owner.team or "") if owner else ""),
-        sql=_sql(rules, watch) if stage.is_sql and rules.sql_fields else None,
-        icp=_all(rules.icp, watch) if rules.icp else None,
-        over_cycle=any(episode.kind is Kind.CYCLE_EXCEEDED for episode in watch.episodes),
-        amount=float(amount) if isinstance(amount, int | float) and math.isfinite(amount) else 0.0,
-        currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
-        signals=tuple((episode.kind, episode.severity) for episode in watch.episodes if episode.told),
+        Cell(stage.pipeline, segment.name if segment else "", (owner.team or "") if owner else ""),
+        _sql(rules, watch) if stage.is_sql and rules.sql_fields else None,
+        _all(rules.icp, watch) if rules.icp else None,
+        _over_cycle(episodes),
+        _cents(fields.get("amount")),
+        currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
+        _signals(episodes),
     )
+
+
+def standing_after(rules: Rules, before: Watch, counted: Standing | None, now: Watch) -> Standing | None:
+    """What a deal counts for now, given what it counted for before: only what can have changed is asked again.
+
+    Both by the same rules. An activity, say, changes no sum by itself; an episode changes two.
+    """
+    old, deal = before.deal, now.deal
+    if old.fields != deal.fields or old.entries != deal.entries or old.removed != deal.removed:
+        return standing_of(rules, now)
+    if counted is None or before.episodes is now.episodes:
+        return counted
+    return _replace(counted, over_cycle=_over_cycle(now.episodes), signals=_signals(now.episodes))
+
+
+def _over_cycle(episodes: tuple[Episode, ...]) -> bool:
+    return Kind.CYCLE_EXCEEDED in [episode.kind for episode in episodes]
+
+
+def _signals(episodes: tuple[Episode, ...]) -> tuple[tuple[Kind, Severity], ...]:
+    return tuple([(episode.kind, episode.severity) for episode in episodes if episode.told])
+
+
+def _cents(amount: Scalar) -> int:
+    """Zero for what is no amount, or cannot be kept: an integer of 64 bits is what states hold."""
+    if not isinstance(amount, int | float) or isinstance(amount, bool) or not math.isfinite(amount):
+        return 0
+    cents = round(amount * 100)
+    return cents if -_MOST_CENTS <= cents <= _MOST_CENTS else 0
 
 
 def _sql(rules: Rules, watch: Watch) -> Answer:
@@ -94,8 +133,8 @@ class Totals:
         self.signals: Counter[tuple[Kind, Severity]] = Counter()
 
     def change(self, before: Standing | None, after: Standing | None) -> None:
-        """A deal counted for `before` and counts for `after`. Amounts in whole cents, so that sums do not drift."""
-        if before == after:
+        """A deal counted for `before` and counts for `after`."""
+        if before is after or before == after:
             return
         if before is not None:
             self._add(before, -1)
@@ -111,6 +150,6 @@ class Totals:
             self.icp[cell, standing.icp] += sign
         if standing.over_cycle:
             self.over_cycle[cell] += sign
-        self.amount_cents[cell, standing.currency] += sign * round(standing.amount * 100)
+        self.amount_cents[cell, standing.currency] += sign * standing.cents
         for kind_and_severity in standing.signals:
             self.signals[kind_and_severity] += sign

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
 
-from signals.indicators import Answer, Cell, Totals, standing_of
+from signals.indicators import Answer, Cell, Standing, Totals, standing_after, standing_of
 from tests.unit.brain_story import PANEL, at, changed, created, gap, history, removed
+from tests.unit.brain_streams import examples, histories
 from topics.events import DealEvent
 from topics.signals import Kind, Severity
 
@@ -32,11 +35,13 @@ ROWS: list[tuple[str, str, object, dict[str, Any]]] = [
     ("the ICP met", "icp", Answer.MET, {"amount": 100}),
     ("the ICP not met", "icp", Answer.NOT_MET, {"amount": 99.0}),
     ("the ICP unknown", "icp", Answer.UNKNOWN, {}),
-    ("an amount is what it is", "amount", 1500.5, FULL),
-    ("an unknown amount is nothing", "amount", 0.0, {}),
-    ("an amount that is no number is nothing", "amount", 0.0, {"amount": "a lot"}),
-    ("an amount without end is nothing", "amount", 0.0, {"amount": float("inf")}),
-    ("an amount that is not a number is nothing", "amount", 0.0, {"amount": float("nan")}),
+    ("an amount counts in cents", "cents", 150_050, FULL),
+    ("an unknown amount is nothing", "cents", 0, {}),
+    ("an amount that is no number is nothing", "cents", 0, {"amount": "a lot"}),
+    ("an amount that is a yes is nothing", "cents", 0, {"amount": True}),
+    ("an amount without end is nothing", "cents", 0, {"amount": float("inf")}),
+    ("an amount that is not a number is nothing", "cents", 0, {"amount": float("nan")}),
+    ("an amount that no state can hold is nothing", "cents", 0, {"amount": 1e300}),
     ("a currency is three letters", "currency", "EUR", FULL),
     ("anything else is none: labels are bounded", "currency", "", {"currency": "Euros <b>"}),
 ]
@@ -92,3 +97,21 @@ def test_amounts_are_summed_in_cents() -> None:
         totals.change(None, standing(created(at(0), stage="Lead", amount=0.1, currency="EUR")))
     assert totals.amount_cents == {(Cell("Sales", "small", ""), "EUR"): 30}
     assert totals.open_deals == {Cell("Sales", "small", ""): 3}
+
+
+@given(histories)
+@examples(60)
+def test_what_a_deal_counts_for_after_an_event_is_what_it_counts_for_asked_anew(events: list[DealEvent]) -> None:
+    before = history(events[:1], events[0].at_us)[0]
+    counted = standing_of(RULES, before)
+    for count in range(2, len(events) + 1):
+        now = history(events[:count], events[count - 1].at_us)[0]
+        counted = standing_after(RULES, before, counted, now)
+        assert counted == standing_of(RULES, now)
+        before = now
+
+
+def test_a_standing_is_read_back_as_it_was_written() -> None:
+    whole = standing(created(at(0), stage="Demo", **FULL), until=at(9))
+    assert whole.signals
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(whole), type=Standing) == whole
