@@ -1,0 +1,33 @@
+"""kill -9 of every program, at random moments."""
+
+from __future__ import annotations
+
+from tests.chaos.faults import strike_while_fed, strikes
+from tests.chaos.feed import Feed
+from tests.chaos.lines import Line, Scale, Verdict, say
+from tests.chaos.records import UNTIDY, records
+from tests.chaos.scene import ALL, scene
+
+WORKERS = 3
+
+
+def _run(scale: Scale) -> Verdict:
+    emitted = records(scale.seed, scale.of(20_000, 200_000), UNTIDY)
+    kills = scale.of(8, 30)
+    with scene(session_s=scale.of(3, 10)) as stage:
+        stage.staffed(**dict.fromkeys(ALL, WORKERS))
+        planned = strikes(scale.seed, sorted(stage.crew.workers), kills)
+        with Feed(stage.site.broker, emitted, rate=scale.of(600, 800)) as feed:
+            killed = strike_while_fed(stage.crew, feed, planned)
+            say(f"{killed} kills done")
+            found = stage.judged(feed, scale.of(150, 1_200))
+    wrong = found.wrong if killed >= kills else (*found.wrong, f"{killed} kills of {kills}")
+    return Verdict(not wrong, f"{killed} kills in {len(emitted):,} events, {found.figure}", wrong)
+
+
+LINE = Line(
+    "kills",
+    "kill -9 of every program at random moments, 3 workers each",
+    "30 kills in 200,000 events (quick: 8 in 20,000): equal, nothing twice",
+    _run,
+)

@@ -1,0 +1,45 @@
+"""The records of a run: a simulated CRM, as untidy as a line wants it."""
+
+from __future__ import annotations
+
+from signals.simulate import CRM, Emitted, Options, simulate
+from signals.simulation.arrival import TIDY, Trouble
+from signals.simulation.cdc import Commit, cometd
+from signals.simulation.changes import OPPORTUNITY, UPDATE, Change
+from topics.instants import HOUR_US
+from topics.outcomes import RawRecord
+
+START_MS = 1_736_121_600_000  # 6 January 2025
+UNTIDY = Trouble(horizon_us=HOUR_US, late=0.3, repeated=0.1, garbage=0.05)
+"""The issue's: 5 % garbage, 10 % duplicates, reordering over an hour."""
+
+DAYS = 45
+_PER_DEAL = 12
+_HOT_COMMITS = 1_900_000_000_000_000_000  # beyond those of the simulation
+_HOT_USER = "005Sm0000000001IAA"
+
+
+def records(seed: int, count: int, trouble: Trouble = TIDY) -> list[Emitted]:
+    """The first `count` records."""
+    deals = count // _PER_DEAL
+    made = simulate(Options(seed=seed, deals=deals, days=DAYS, start_ms=START_MS, trouble=trouble))
+    found = [emitted for emitted, _ in zip(made, range(count), strict=False)]
+    if len(found) < count:
+        message = f"the simulation ends after {len(found)} of {count} records"
+        raise ValueError(message)
+    return found
+
+
+def with_hot_deal(emitted: list[Emitted]) -> list[Emitted]:
+    """Every other record is of one and the same deal: half of all events."""
+    deal = next(one.record.key or b"" for one in emitted if one.source == CRM).decode()
+    found: list[Emitted] = []
+    for number, one in enumerate(emitted):
+        found += [one, _hot(deal, number, one.record.timestamp_us)]
+    return found
+
+
+def _hot(deal: str, number: int, at_us: int) -> Emitted:
+    change = Change(at_us // 1000, OPPORTUNITY, deal, UPDATE, {"Amount": 1000.0 + number % 500})
+    commit = Commit(_HOT_COMMITS + number, 1, f"hot-{number}", (deal,), _HOT_USER)
+    return Emitted(CRM, RawRecord(deal.encode(), cometd(change, commit), (), at_us))

@@ -1,0 +1,160 @@
+"""The stage on which a line plays: Kafka of its own, a site, a crew, and the judgement in the end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from engine.records import Record
+from programs.startup import Ready
+from programs.wiring import BUILDS
+from signals.emit import view_of
+from signals.judge import advance, panel_of
+from signals.replay import replay
+from signals.rules import Rules
+from signals.step import State
+from tests.brokers.apache import KafkaCluster, kafka_cluster
+from tests.chaos.calm import Gauge, calm, until
+from tests.chaos.crew import Crew, crew_at
+from tests.chaos.feed import Feed
+from tests.chaos.lines import say
+from tests.chaos.oracle import Logs, expected, logs_of
+from tests.chaos.site import Site, made
+from tests.chaos.verdict import differences, repeated
+from topics.catalog import RAW_PREFIX, STATE_DETECT
+from topics.outcomes import RawRecord
+from topics.sources.registry import parser
+from topics.views import DealView
+
+ALL = tuple(BUILDS)
+READY_S = 90.0
+SHOWN = 3
+
+
+class Scene(NamedTuple):
+    """What a line has in its hands."""
+
+    cluster: KafkaCluster
+    site: Site
+    crew: Crew
+    gauge: Gauge
+
+    def staffed(self, **counts: int) -> None:
+        """Start workers, and wait until all are ready."""
+        for program, count in counts.items():
+            self.crew.add(program, count)
+        took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
+        say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
+
+    def judged(self, feed: Feed, patience_s: float) -> Judgement:
+        """Wait until everything is read, and hold all of it against the oracles."""
+        feed.wait(patience_s)
+        took = calm(self.gauge, feed.newest_us, patience_s)
+        logs = logs_of(self.site.broker, self.site.ready)
+        say(f"at rest {took:.1f} s after the last record; {sum(map(len, logs.values()))} records on the topics")
+        return judged(self.site.ready, logs, feed.newest_us)
+
+
+@contextmanager
+def scene(
+    *, nodes: int = 1, session_s: float = 10.0, programs: Sequence[str] = ALL, **settings: str
+) -> Iterator[Scene]:
+    """A scene without workers yet; nothing of it is left at the end, unless the line fails: then the logs are named."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(kafka_cluster(nodes))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)))
+        site = made(cluster.servers, folder, session_s, **settings)
+        crew = stack.enter_context(crew_at(site))
+        gauge = Gauge(site, programs)
+        stack.callback(gauge.close)
+        try:
+            yield Scene(cluster, site, crew, gauge)
+        except BaseException:
+            _tell(crew)
+            raise
+
+
+def _tell(crew: Crew) -> None:
+    """The end of each worker's log, for the person who must find the reason."""
+    for worker in crew.workers.values():
+        say(f"--- {worker.name}, life {worker.lives}, {'alive' if worker.alive else worker.process.exitcode}")
+        for line in worker.log.splitlines()[-4:]:
+            say(f"    {line[:400]}")
+
+
+class Judgement(NamedTuple):
+    """What the oracles say of a run."""
+
+    transitions: int
+    rows: int
+    twice: int
+    wrong: tuple[str, ...]
+
+    @property
+    def figure(self) -> str:
+        """In a few words."""
+        right = f"{len(self.wrong)} differences" if self.wrong else "equal to the oracle"
+        return f"{self.rows:,} rows written, {self.transitions:,} transitions, {self.twice} twice, {right}"
+
+
+def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int) -> Judgement:
+    """Both oracles: the same logs without faults, and the raw input in order."""
+    should = expected(ready, logs)
+    wrong = [str(each) for each in differences(logs, should)] + unlike_replay(ready, logs, until_us)
+    for each in wrong:
+        say(f"WRONG {each[:1000]}")
+    return Judgement(
+        transitions=len(logs["deal.signals"]),
+        rows=sum(map(len, should.rows.values())),
+        twice=sum(repeated(logs[topic]) for topic in should.rows) - sum(_twice(rows) for rows in should.rows.values()),
+        wrong=tuple(wrong),
+    )
+
+
+def _twice(rows: Sequence[object]) -> int:
+    return len(rows) - len(set(rows))
+
+
+def unlike_replay(ready: Ready, logs: Logs, until_us: int) -> list[str]:
+    """The deals whose final state, open signals among it, is not what the raw input in order of time gives."""
+    rules = Rules(ready.playbook.playbook, ready.playbook.hash, ready.sources)
+    parsers = {RAW_PREFIX + source.name: parser(source) for source in ready.sources}
+    raw = [(parsers[topic], _raw(record)) for topic in parsers for record in logs[topic]]
+    should = {view.key: _timeless(view) for view in replay(raw, rules, until_us).views(rules)}
+    actual = {view.key: _timeless(view) for view in _views(rules, logs[STATE_DETECT], until_us)}
+    unlike = sorted(key for key in should.keys() | actual.keys() if should.get(key) != actual.get(key))
+    if not unlike:
+        return []
+    shown = [f"{key}: {_unlike(actual.get(key), should.get(key))}" for key in unlike[:SHOWN]]
+    return [f"{len(unlike)} of {len(should)} deals end otherwise than in a replay, e.g. {' | '.join(shown)}"]
+
+
+def _views(rules: Rules, states: Sequence[Record], until_us: int) -> Iterator[DealView]:
+    """The views of the states that were left, at the same instant for all: a deal is looked at only when it is due."""
+    panel = panel_of(rules)
+    last = {(record.partition, record.key): record.value for record in states}
+    for (_, key), value in last.items():
+        if value and key:
+            watch, _ = advance(panel, msgspec.msgpack.decode(value, type=State).now, until_us)
+            yield view_of(rules, watch)
+
+
+def _raw(record: Record) -> RawRecord:
+    return RawRecord(record.key, record.value, record.headers, record.timestamp_us)
+
+
+def _timeless(view: DealView) -> DealView:
+    """A view without the instant at which it was looked at."""
+    return msgspec.structs.replace(view, as_of="")
+
+
+def _unlike(actual: DealView | None, should: DealView | None) -> str:
+    if actual is None or should is None:
+        return "missing" if actual is None else "should not be"
+    names = [name for name in DealView.__struct_fields__ if getattr(actual, name) != getattr(should, name)]
+    return ", ".join(f"{name} is {getattr(actual, name)!r}, should be {getattr(should, name)!r}" for name in names)

@@ -1,0 +1,58 @@
+"""Where a line runs: a broker with every topic in place, a playbook, and the settings that all its processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from engine.admin import apply
+from engine.settings import Broker
+from programs.commands.topics import specs
+from programs.definitions import default_text
+from programs.startup import Ready, prepare
+from signals.simulation.team import SELLERS
+
+PARTITIONS = 6
+OWNERS = 4
+"""Sellers who are told: each message takes `send` some round trips, and `slack` is the line that is about messages."""
+
+
+class Site(NamedTuple):
+    """One installation. `environ` holds what every process of it is told; `ready` is what they make of it."""
+
+    broker: Broker
+    folder: Path
+    environ: Mapping[str, str]
+    ready: Ready
+    session_s: float
+
+
+def made(servers: str, folder: Path, session_s: float, **more: str) -> Site:
+    """A site with its topics on this broker. The clock is the records' own; `more` are further variables."""
+    environ = {
+        "SIGNALS_BROKER": servers,
+        "SIGNALS_PLAYBOOK": str(_playbook(folder)),
+        "SIGNALS_CLOCK_MODE": "data",
+        "SIGNALS_CLOCK_GRACE": "0",
+        "SIGNALS_CLOCK_INTERVAL": "0.2",
+        "SIGNALS_WEB_PORT": "0",
+        "SIGNALS_PARTITIONS": str(PARTITIONS),
+        **more,
+    }
+    ready = prepare({**environ, "SIGNALS_DATA_DIR": str(folder / "oracle")}, folder)
+    broker = Broker(servers)
+    apply(broker, specs(ready))
+    return Site(broker, folder, environ, ready, session_s)
+
+
+def _playbook(folder: Path) -> Path:
+    owners = [
+        {"name": seller.name, "ids": [seller.id], "email": seller.email, "timezone": seller.zone, "team": seller.team}
+        for seller in SELLERS[:OWNERS]
+    ]
+    file = folder / "playbook.yaml"
+    file.write_text(default_text() + "\n" + yaml.safe_dump({"owners": owners}, sort_keys=False), encoding="utf-8")
+    return file

@@ -1,0 +1,26 @@
+"""The table: one row per line, with its goal, its figure, and whether it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos.lines import Line, Verdict
+
+WIDTH = 160
+
+
+def show(rows: Sequence[tuple[Line, Verdict]], seed: int) -> None:
+    """Print it, and under it whatever was wrong."""
+    table = Table(title=f"trust under fire, seed {seed}", show_lines=True)
+    for head in ("line", "what happens", "goal", "figure", ""):
+        table.add_column(head, overflow="fold")
+    for line, verdict in rows:
+        table.add_row(line.name, line.what, line.goal, verdict.figure, "pass" if verdict.passed else "FALLS SHORT")
+    console = Console(width=WIDTH, highlight=False)
+    console.print(table)
+    for line, verdict in rows:
+        for wrong in verdict.wrong:
+            console.print(f"{line.name}: {wrong}", markup=False)

@@ -1,0 +1,97 @@
+"""The judge of the chaos lines sees what it is there to see: a table of what may be wrong on a topic."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from engine.records import Record
+from tests.chaos.faults import strikes
+from tests.chaos.oracle import Expected, Place, row_of
+from tests.chaos.verdict import differences, repeated, same
+from tests.golden.messages.samples import opened, resolved
+from topics.catalog import DEAL_SIGNALS, STATE_DETECT
+from topics.codec import encode
+from topics.signals import Kind, Signal
+
+FIRST = opened(Kind.CLOSE_DATE_PUSHED)
+SECOND = opened(Kind.STAGE_OVERSTAY)
+THIRD = resolved(FIRST)
+KEY = FIRST.subject_key.encode()
+SAID = (FIRST, SECOND, THIRD)
+
+
+def signals_log(*signals: Signal) -> list[Record]:
+    return [Record(DEAL_SIGNALS, 0, offset, 0, KEY, encode(signal)) for offset, signal in enumerate(signals)]
+
+
+def state_log(**states: int) -> list[Record]:
+    rows = [(name.encode(), msgspec.msgpack.encode({"n": number, "m": 0})) for name, number in states.items()]
+    return [Record(STATE_DETECT, 0, offset, 0, key, value) for offset, (key, value) in enumerate(rows)]
+
+
+def should() -> Expected:
+    rows = [row_of(DEAL_SIGNALS, KEY, encode(signal)) for signal in SAID]
+    states = {(0, b"a"): msgspec.msgpack.encode({"m": 0, "n": 1}), (0, b"b"): msgspec.msgpack.encode({"m": 0, "n": 2})}
+    return Expected({DEAL_SIGNALS: rows}, {Place("detect", DEAL_SIGNALS, 0): rows}, {STATE_DETECT: states})
+
+
+def later(signal: Signal) -> Signal:
+    return msgspec.structs.replace(signal, detected_at="2031-01-01T00:00:00Z")
+
+
+def changed(signal: Signal) -> Signal:
+    return msgspec.structs.replace(signal, reason="something else")
+
+
+@pytest.mark.parametrize(
+    ("signals", "wrong"),
+    [
+        pytest.param(SAID, [], id="what was said is right"),
+        pytest.param((later(FIRST), SECOND, later(THIRD)), [], id="when it was detected does not matter"),
+        pytest.param((FIRST, THIRD), ["lost", "differs"], id="one is missing"),
+        pytest.param((FIRST, SECOND, SECOND, THIRD), ["twice", "differs"], id="one stands there twice"),
+        pytest.param((FIRST, later(FIRST), SECOND, THIRD), ["twice", "differs"], id="twice, detected at another time"),
+        pytest.param(
+            (FIRST, changed(SECOND), THIRD), ["lost", "not expected", "differs"], id="one says something else"
+        ),
+        pytest.param((SECOND, FIRST, THIRD), ["differs"], id="two have changed places"),
+        pytest.param((*SAID, changed(THIRD)), ["not expected", "differs"], id="one too many"),
+    ],
+)
+def test_what_is_wrong_with_transitions_is_seen(signals: tuple[Signal, ...], wrong: list[str]) -> None:
+    logs = {DEAL_SIGNALS: signals_log(*signals), STATE_DETECT: state_log(a=1, b=2)}
+    found = [each.what for each in differences(logs, should())]
+    assert len(found) == len(wrong)
+    assert all(part in what for part, what in zip(wrong, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("states", "wrong"),
+    [
+        pytest.param({"a": 1, "b": 2}, [], id="the same"),
+        pytest.param({"a": 1}, ["keys missing"], id="a deal is missing"),
+        pytest.param({"a": 1, "b": 3}, ["keys with another value"], id="a deal ends otherwise"),
+        pytest.param({"a": 1, "b": 2, "c": 3}, ["keys too many"], id="a deal that nobody knows"),
+    ],
+)
+def test_what_is_wrong_with_the_final_state_is_seen(states: dict[str, int], wrong: list[str]) -> None:
+    logs = {DEAL_SIGNALS: signals_log(*SAID), STATE_DETECT: state_log(**states)}
+    assert [each.what for each in differences(logs, should())] == wrong
+
+
+def test_repeats_are_counted_whatever_the_moment_of_detection() -> None:
+    assert repeated(signals_log(FIRST, SECOND, later(FIRST), later(SECOND), FIRST)) == 3
+
+
+def test_maps_in_another_order_are_the_same_state() -> None:
+    assert same(msgspec.msgpack.encode({"a": 1, "b": 2}), msgspec.msgpack.encode({"b": 2, "a": 1}))
+    assert not same(msgspec.msgpack.encode([1, 2]), msgspec.msgpack.encode([2, 1]))
+
+
+def test_a_seed_gives_the_same_strikes_and_hits_every_program() -> None:
+    names = ["detect-1", "detect-2", "ingest-1", "notify-1"]
+    planned = strikes(7, names, 9)
+    assert planned == strikes(7, names, 9) != strikes(8, names, 9)
+    assert {strike.worker.split("-")[0] for strike in planned} == {"detect", "ingest", "notify"}
+    assert [strike.at for strike in planned] == sorted(strike.at for strike in planned)
