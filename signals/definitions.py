@@ -7,6 +7,7 @@ state, so a restart or another worker goes on with the same; a worker's own file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,10 @@ from topics.events import FIRST_US, DefinitionsChanged
 #: So many deals that have not had a visit since a switch are judged at a tick, in the order of their keys. At 50 to
 #: 100 microseconds each, that is 25 to 50 ms of a second, and 100,000 deals in a partition take 200 s.
 SWEPT_PER_TICK = 500
+
+#: A deal's base is older than a switch until the switch is beyond the horizon, and the deal had a visit after that: at
+#: the latest one horizon later, when it settles. One more to be sure.
+KEPT_US = 3 * HORIZON_US
 
 #: The compiled definitions of a version. Raises `UnknownDefinitionsError` where there are none.
 Panels = Callable[[str], Panel]
@@ -60,9 +65,9 @@ class Switches(msgspec.Struct, frozen=True, array_like=True):
         return Switches((*known, Stored(_replace(event, key="", at_us=at_us, seq=(epoch, 0)), stored.offset)))
 
     def recent(self, at_us: int) -> Switches:
-        """Without those under which no event within the lateness horizon of an instant can be folded any more."""
+        """Without the first, where T is so far past the second that no deal needs what was before it."""
         events = self.events
-        if len(events) < 2 or events[1].event.at_us > at_us - HORIZON_US:  # noqa: PLR2004 - the first has no instant
+        if len(events) < 2 or events[1].event.at_us >= at_us - KEPT_US:  # noqa: PLR2004 - the first has no instant
             return self
         return Switches(events[1:])
 
@@ -74,6 +79,24 @@ class Switches(msgspec.Struct, frozen=True, array_like=True):
             panels(version_of(one))._replace(epoch=one.event.seq[0], since=one, before=()) for one in self.events
         )
         return made[-1]._replace(before=made[:-1])
+
+
+class Switch(NamedTuple):
+    """A control event with the instant at which it counts: T of the partition at its offset."""
+
+    at_us: int
+    stored: Stored
+
+
+def timeline(own: Panel, panels: Panels, switches: Iterable[Switch]) -> tuple[Panel, list[Stored]]:
+    """For a history at rest: the last panel, which knows those before it, and the switches as events of every deal.
+
+    A deal's history is then `run(panel, start, its events and these in order, until_us)`.
+    """
+    taken = Switches()
+    for switch in switches:
+        taken = taken.switched(own.rules.version, switch.stored, switch.at_us)
+    return taken.panel(own, panels), list(taken.events[1:])
 
 
 def version_of(stored: Stored) -> str:

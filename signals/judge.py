@@ -108,16 +108,11 @@ def redefine(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Tr
     watch, before = advance(panel.of(watch.epoch), watch, event.at_us)
     deal = watch.deal
     watch = _replace(watch, now_us=max(watch.now_us, event.at_us), epoch=event.seq[0])
+    if not deal.n:  # nothing is known of it yet
+        return watch, before
     occasion = Occasion(event.at_us, event.at_us, Mark(event.id, stored.offset, deal.n - 1), redefined=True)
     watch, said = _judged(panel.of(watch.epoch), watch, _EVERY_KIND, occasion)
     return watch, before + said
-
-
-def rewound(panel: Panel, watch: Watch, epoch: int) -> Watch:
-    """A deal at rest as it was under earlier definitions, given that those say the same of it: only its dues differ."""
-    occasion = Occasion(watch.now_us, watch.now_us, None)
-    judged, _ = _judged(panel.of(epoch), _replace(watch, epoch=epoch), _EVERY_KIND, occasion)
-    return _replace(watch, dues=judged.dues, epoch=epoch)
 
 
 def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Transition]]:

@@ -16,7 +16,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
-from signals.judge import Panel, Stored, Watch, advance, fold, redefine, rewound, run
+from signals.judge import Panel, Stored, Watch, advance, fold, redefine, run
 from topics.events import (
     ActivityChanged,
     DealChanged,
@@ -179,7 +179,8 @@ def _says_the_same(before: Watch, now: Watch) -> bool:
 def _reopened(panel: Panel, state: State, event: DealEvent) -> State:
     """The state with the switches in its tail that it took at rest, so that an event from before them finds its place.
 
-    At rest both definitions said the same of the deal, so the deal before a switch is known.
+    At rest both definitions said the same of the deal, so the deal before a switch is known. Its dues are those of the
+    later definitions and lie after the switch, where every kind is asked again: nobody misses the earlier ones.
     """
     base = state.base or state.now
     if event.at_us < base.now_us:
@@ -193,7 +194,7 @@ def _reopened(panel: Panel, state: State, event: DealEvent) -> State:
     if not taken:
         return state
     first, last = taken[0].event, taken[-1].event
-    base = rewound(panel, base, max(one.epoch for one in kept if one.epoch < first.seq[0]))
+    base = _replace(base, epoch=max(one.epoch for one in kept if one.epoch < first.seq[0]))
     if state.base is None and (state.now.deal.loading or event.origin == "backfill"):
         return _replace(state, now=base)  # it takes them again when its load ends
     now = _replace(state.now, now_us=max(state.now.now_us, last.at_us))
@@ -273,7 +274,13 @@ def _folded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Tra
 
 
 def _shortened(panel: Panel, state: State, new: Stored) -> State:
-    """Fold the older half of a long tail into the base once it is beyond the horizon, or the tail is at a cap."""
+    """Fold the older half of a long tail into the base once it is beyond the horizon, or the tail is at a cap.
+
+    A switch of definitions goes into the base as soon as it is beyond the horizon, so that those before it are needed
+    for a few days only.
+    """
+    if state.base is not None and state.base.epoch != state.now.epoch and not state.now.deal.loading:
+        state = _without_old_switches(panel, state)
     tail = state.tail
     if _text(new) > HEAVY_TEXT:
         while len(state.tail) > 1 and sum(map(_text, state.tail)) > MAX_TAIL_TEXT:
@@ -284,12 +291,24 @@ def _shortened(panel: Panel, state: State, new: Stored) -> State:
     return state if len(tail) <= MAX_TAIL and recent else _halved(panel, state)
 
 
+def _without_old_switches(panel: Panel, state: State) -> State:
+    until_us = state.now.now_us - HORIZON_US
+    old = [
+        n for n, one in enumerate(state.tail, 1) if type(one.event) is DefinitionsChanged and one.event.at_us < until_us
+    ]
+    return _cut(panel, state, old[-1]) if old else state
+
+
 def _halved(panel: Panel, state: State) -> State:
     """The state with the older half of its tail in its base."""
-    half = len(state.tail) // 2
-    older, last = state.tail[:half], state.tail[half - 1].event
+    return _cut(panel, state, len(state.tail) // 2)
+
+
+def _cut(panel: Panel, state: State, count: int) -> State:
+    """The state with so many of its tail in its base."""
+    older, last = state.tail[:count], state.tail[count - 1].event
     base, _ = run(panel, state.base or state.now, older, last.at_us)
-    return _replace(state, base=base, tail=state.tail[half:], covers=last.order)
+    return _replace(state, base=base, tail=state.tail[count:], covers=last.order)
 
 
 def _text(stored: Stored) -> int:

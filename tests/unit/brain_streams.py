@@ -128,6 +128,8 @@ def _distinct(chosen: list[tuple[int, Shape]]) -> list[DealEvent]:
 histories = _histories(_CALM + _RARE, 30)
 #: Histories without those, so that more is said aloud.
 calm_histories = _histories(_CALM, 30)
+#: Histories of deals of which nothing is heard for days.
+sparse_histories = _histories(_CALM + _RARE, 7)
 
 
 class Arrival(NamedTuple):
