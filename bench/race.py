@@ -37,6 +37,7 @@ class Contender(NamedTuple):
 DETECT, ROCKS = "detect", "detect-rocksdb"
 BARE, CONSUME, QUIX, FAUST = "bare", "consume", "quix", "faust"
 TWO, TWO_ROCKS = "detect-two", "detect-two-rocksdb"
+STREAMS, STREAMS_ONCE = "kafka-streams", "kafka-streams-once"
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender(CONSUME, "aiokafka alone: fetch, look at nothing", "contenders/consume.py"),
@@ -64,6 +65,17 @@ CONTENDERS: tuple[Contender, ...] = (
         "contenders/detect.py",
         {"kinds": TWO_KINDS, "store": "rocksdb"},
         ours=True,
+    ),
+    Contender(
+        STREAMS,
+        "Kafka Streams, Java: two kinds, RocksDB and changelog, record cache, at least once; warm machine",
+        "contenders/kafka_streams.py",
+    ),
+    Contender(
+        STREAMS_ONCE,
+        "the same with exactly_once_v2",
+        "contenders/kafka_streams.py",
+        {"guarantee": "exactly_once_v2"},
     ),
 )
 

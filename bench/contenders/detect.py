@@ -25,7 +25,7 @@ from engine.state import Store
 from programs.settings import BrokerSettings, Settings, WebSettings
 from programs.startup import Ready, to_sources
 from programs.wiring import BUILDS
-from topics.catalog import DEAL_EVENTS
+from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS
 
 LOOK_S = 0.02
 
@@ -61,19 +61,17 @@ def _watched(make: MakeProcessor, watch: Stopwatch, partition: int, store: Store
     return Watched(make(partition, store), watch)
 
 
-def committed(app: BatchApp) -> int:
-    """How many events are committed with all that follows from them: the program's own metric."""
-    name = app.engine_settings.name
-    return int(
-        app.registry.get_sample_value("signals_engine_records_total", {"program": name, "topic": DEAL_EVENTS}) or 0
-    )
+def counted(app: BatchApp, name: str, topic: str) -> int:
+    """One of the program's own counters, by topic."""
+    labels = {"program": app.engine_settings.name, "topic": topic}
+    return int(app.registry.get_sample_value(f"signals_engine_{name}_total", labels) or 0)
 
 
 async def until_done(app: BatchApp, watch: Stopwatch, events: int) -> None:
-    """Report when all events are committed, and end the program."""
-    while committed(app) < events:  # noqa: ASYNC110 - a metric sets no event
+    """Report when all events are committed with all that follows from them, and end the program."""
+    while counted(app, "records", DEAL_EVENTS) < events:  # noqa: ASYNC110 - a metric sets no event
         await asyncio.sleep(LOOK_S)
-    watch.report(events)
+    watch.report(events, transitions=counted(app, "outputs", DEAL_SIGNALS))
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -19,6 +19,7 @@ class Task(NamedTuple):
     run: str
     store: str
     kinds: tuple[str, ...]
+    guarantee: str
 
     @property
     def out(self) -> str:
@@ -34,9 +35,10 @@ def task() -> Task:
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--store", default="memory")
     parser.add_argument("--kinds", default="", help="comma-separated; none: every kind")
+    parser.add_argument("--guarantee", default="at_least_once")
     given = parser.parse_args()
     kinds = tuple(kind for kind in given.kinds.split(",") if kind)
-    return Task(given.servers, given.topic, given.events, given.folder, given.run, given.store, kinds)
+    return Task(given.servers, given.topic, given.events, given.folder, given.run, given.store, kinds, given.guarantee)
 
 
 class Stopwatch:
