@@ -7,6 +7,7 @@ partition. Here they share aiokafka's client, and each `engine.transactions.Tran
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -24,8 +25,16 @@ log = structlog.get_logger(__name__)
 REQUEST_TIMEOUT_MS = 10_000
 """How long an answer may take: as long as the broker keeps a transaction open (`transactions.TIMEOUT_MS`)."""
 
-PAUSE_S = 0.1
-"""Pause before asking again; aiokafka's own between retries."""
+BUSY_PAUSES_S = (0.002, 0.002, 0.002, 0.003, 0.005)
+"""Pauses before asking the same node again: after saying yes to a commit it takes some milliseconds to end it."""
+
+PAUSES_S = (0.01, 0.02, 0.05, 0.1)
+"""Pauses after that; who is asked may have changed."""
+
+LONG_PAUSE_S = 0.2
+"""Pause once it is more than that; each is counted."""
+
+WARN_EVERY_S = 5.0
 
 Place = tuple[str, int]
 
@@ -38,6 +47,7 @@ class Link:
         self._metrics = metrics
         self._made: AIOKafkaClient | None = None
         self._coordinators: dict[tuple[int, str], int] = {}
+        self._warned_s: dict[str, float] = {}
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` when no broker answers."""
@@ -63,17 +73,20 @@ class Link:
     async def leader(self, topic: str, partition: int) -> int:
         """The node that leads a partition; waits until there is one."""
         await self.partitions(topic)
+        patience = self.patience("leader")
         while (node := self._client.cluster.leader_for_partition(TopicPartition(topic, partition))) in (None, -1):
-            await self.pause("leader", f"{topic}[{partition}] has no leader")
+            await patience.pause(f"{topic}[{partition}] has no leader")
+            await self._client.force_metadata_update()
         return int(node)
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has; waits until it exists."""
+        patience = self.patience("metadata")
         while (found := self._client.cluster.partitions_for_topic(topic)) is None:
             self._client.add_topic(topic)
             await self._client.force_metadata_update()
             if self._client.cluster.partitions_for_topic(topic) is None:
-                await self.pause("metadata", f"topic {topic} is not there")
+                await patience.pause(f"topic {topic} is not there")
         return len(found)
 
     async def transaction_coordinator(self, name: str) -> int:
@@ -93,6 +106,7 @@ class Link:
         by_topic: dict[str, list[int]] = {}
         for topic, partition in places:
             by_topic.setdefault(topic, []).append(partition)
+        patience = self.patience("offsets")
         while True:
             node = await self.group_coordinator(group)
             try:
@@ -101,14 +115,19 @@ class Link:
             except KafkaError as error:
                 if not error.retriable:
                     raise
-                await self.pause("offsets", repr(error))
+                await patience.pause(repr(error))
 
-    async def pause(self, what: str, reason: str, seconds: float = PAUSE_S) -> None:
-        """Before asking again: count it, and learn anew who leads and who coordinates."""
+    def patience(self, what: str) -> Patience:
+        """For asking one thing until it is answered."""
+        return Patience(self, what)
+
+    async def waited(self, what: str, reason: str, seconds: float) -> None:
+        """It takes long: count and say it, and learn anew who leads and who coordinates."""
         self._metrics.retries.labels(self._settings.name, what).inc()
-        log.debug("asking the broker again", what=what, reason=reason)
+        if seconds - self._warned_s.get(what, -WARN_EVERY_S) >= WARN_EVERY_S:
+            self._warned_s[what] = seconds
+            log.warning("the broker does not do it yet, asking again", what=what, reason=reason)
         self.forget_coordinators()
-        await asyncio.sleep(seconds)
         await self._client.force_metadata_update()
 
     @property
@@ -119,14 +138,36 @@ class Link:
         return self._made
 
     async def _coordinator(self, kind: int, key: str) -> int:
+        patience = self.patience("coordinator")
         while (kind, key) not in self._coordinators:
             try:
                 self._coordinators[kind, key] = await self._client.coordinator_lookup(kind, key)
             except KafkaError as error:
                 if not error.retriable:
                     raise
-                await self.pause("coordinator", repr(error))
+                await patience.pause(repr(error))
         return self._coordinators[kind, key]
+
+
+class Patience:
+    """Pauses between asking for one thing: short at first, then long and counted."""
+
+    def __init__(self, link: Link, what: str) -> None:
+        self._link = link
+        self._what = what
+        self._times = 0
+
+    async def pause(self, reason: str) -> None:
+        """Before asking again."""
+        pauses = BUSY_PAUSES_S + PAUSES_S
+        turn, self._times = self._times, self._times + 1
+        if turn >= len(BUSY_PAUSES_S):
+            self._link.forget_coordinators()
+        if turn < len(pauses):
+            await asyncio.sleep(pauses[turn])
+            return
+        await asyncio.sleep(LONG_PAUSE_S)
+        await self._link.waited(self._what, reason, time.monotonic())
 
 
 def _offsets(answer: Any) -> dict[Place, int | None]:  # noqa: ANN401  # as above

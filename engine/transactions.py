@@ -34,9 +34,6 @@ log = structlog.get_logger(__name__)
 TIMEOUT_MS = 10_000
 """After it the broker ends an open transaction by itself (design, law 7): readers wait no longer for a dead worker."""
 
-BUSY_PAUSE_S = 0.003
-"""Pause while the broker still ends the transaction before: it takes a few milliseconds after saying yes."""
-
 ABANDON_S = 1.0
 """How long a transaction that is given up may take to be ended; else the broker does it, or who takes over."""
 
@@ -77,13 +74,12 @@ class Transaction:
         Raises `KafkaError` for what waiting cannot mend.
         """
         request = InitProducerIdRequest(self.name, TIMEOUT_MS)
+        patience = self._link.patience("take_over")
         while True:
             try:
                 answer = await self._ask("take_over", self._coordinator, request, lambda one: [one.error_code])
-            except Fenced:  # somebody else takes over in this very moment
-                await self._link.pause("take_over", "fenced while taking over")
-            except Lost as lost:
-                await self._link.pause("take_over", repr(lost))
+            except Lost as lost:  # somebody else takes over in this very moment, or the answer got lost: ask again
+                await patience.pause(str(lost))
             else:
                 break
         self._producer, self._epoch = answer.producer_id, answer.producer_epoch
@@ -98,6 +94,9 @@ class Transaction:
         self._open = True
         if rows:
             await self._add_partitions(list(rows))
+        if offsets:
+            await self._add_group()
+        # not beside the additions: while one is under way the broker takes no records of the transaction
         async with asyncio.TaskGroup() as group:
             produced = group.create_task(_kept(self._produce(rows)))
             committed = group.create_task(_kept(self._write_offsets(offsets)))
@@ -131,11 +130,13 @@ class Transaction:
         request = AddPartitionsToTxnRequest(self.name, self._producer, self._epoch, list(by_topic.items()))
         await self._ask("add_partitions", self._coordinator, request, _codes)
 
+    async def _add_group(self) -> None:
+        request = AddOffsetsToTxnRequest(self.name, self._producer, self._epoch, self._group)
+        await self._ask("add_offsets", self._coordinator, request, lambda one: [one.error_code])
+
     async def _write_offsets(self, offsets: Mapping[Place, int]) -> None:
         if not offsets:
             return
-        adding = AddOffsetsToTxnRequest(self.name, self._producer, self._epoch, self._group)
-        await self._ask("add_offsets", self._coordinator, adding, lambda one: [one.error_code])
         by_topic: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         for (topic, partition), offset in offsets.items():
             by_topic[topic].append((partition, offset, ""))
@@ -162,6 +163,7 @@ class Transaction:
         """One batch per partition, until each is acknowledged; one request per leader."""
         extents: dict[Place, Extent] = {}
         left = dict(batches)
+        patience = self._link.patience("produce")
         while left:
             by_node: dict[int, dict[Place, Packed]] = defaultdict(dict)
             for place, batch in left.items():
@@ -171,7 +173,7 @@ class Transaction:
                 extents |= answer
             left = {place: batch for place, batch in left.items() if place not in extents}
             if left:
-                await self._link.pause("produce", f"not taken yet: {sorted(left)}")
+                await patience.pause(f"not taken yet: {sorted(left)}")
         return extents
 
     async def _produce_at(self, node: int, batches: Mapping[Place, Packed]) -> dict[Place, Extent]:
@@ -211,11 +213,13 @@ class Transaction:
         codes: Callable[[Any], Sequence[int]],
     ) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
         """Ask until the answer is yes. Raises `Lost` or `KafkaError` when it is no, or when there is no answer."""
+        patience = self._link.patience(what)
         while True:
+            node = await find()
             try:
-                answer = await self._link.send(await find(), request, to_coordinator=True)
+                answer = await self._link.send(node, request, to_coordinator=True)
             except NodeNotReadyError as error:  # it was not sent
-                await self._link.pause(what, repr(error))
+                await patience.pause(repr(error))
                 continue
             except KafkaError as error:
                 msg = f"no answer to {what}: {error!r}"
@@ -223,12 +227,9 @@ class Transaction:
             refusals = [code for code in codes(answer) if code not in (0, _NOT_ATTEMPTED)]
             if not refusals:
                 return answer
-            if _BUSY.issuperset(refusals):
-                await asyncio.sleep(BUSY_PAUSE_S)
-                continue
             for code in refusals:
                 _raise_unless_passing(code, what)
-            await self._link.pause(what, for_code(refusals[0]).__name__)
+            await patience.pause(for_code(refusals[0]).__name__)
 
 
 def _raise_unless_passing(code: int, what: str) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,10 @@ class Worker:
             return []
         split = (line.split() for line in self.plan.journal.read_text().splitlines())
         return [rest for pid, *rest in split if int(pid) == self.process.pid]
+
+    def struck(self) -> bool:
+        """Whether it has struck itself."""
+        return any(what == "struck" for what, *_ in self.lines())
 
     def in_a_batch(self) -> bool:
         """Whether it has begun a batch that has not ended."""
@@ -116,6 +121,13 @@ def lost(broker: Broker, topic: str) -> set[tuple[int, int]]:
     """Positions below the committed offsets that no output names: there must be none."""
     below = {(partition, offset) for partition, end in committed(broker, topic).items() for offset in range(end)}
     return below - set(copied(broker, topic))
+
+
+def unlike_once(broker: Broker, topic: str) -> dict[tuple[int, int], int]:
+    """Positions of the input that were not done exactly once, with how often they were: there must be none."""
+    done = Counter(copied(broker, topic))
+    wanted = {(partition, offset) for partition, end in ends(broker, topic).items() for offset in range(end)}
+    return {position: done[position] for position in wanted | set(done) if done[position] != 1}
 
 
 def ends(broker: Broker, topic: str) -> dict[int, int]:

@@ -1,17 +1,21 @@
-"""No record below a committed offset is unprocessed, whatever raises, stops, joins or is killed (design, law 8)."""
+"""Each record is done exactly once, whatever raises, stops, joins, freezes or is killed (design, laws 7 and 8)."""
 
 from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from engine.settings import Broker, StoreKind
+from tests.brokers.apache import KafkaCluster, NoKafkaError
 from tests.brokers.matrix import on_kafka, slow_on_embedded
-from tests.brokers.running import committed, copied, ends, fill, lost, prepare, state, worker
-from tests.brokers.worker import POISON, Plan
+from tests.brokers.running import committed, copied, ends, fill, lost, prepare, state, unlike_once, worker
+from tests.brokers.worker import POISON, Boundary, Plan
 
 RECORDS = 1_000
 STOP_S = 10.0
@@ -33,10 +37,9 @@ def finish(plan: Plan, broker: Broker) -> None:
 
 
 def assert_all_done(plan: Plan, broker: Broker) -> None:
-    """Every record has its output, and the state has seen the last record of each key."""
-    wanted = {(partition, offset) for partition, end in ends(broker, plan.topic).items() for offset in range(end)}
-    assert set(copied(broker, plan.topic)) == wanted
-    assert sum(count for _, count in state(broker, plan.topic).values()) >= len(wanted)
+    """Every record has its output once, and is counted once in the state."""
+    assert unlike_once(broker, plan.topic) == {}
+    assert sum(count for _, count in state(broker, plan.topic).values()) == sum(ends(broker, plan.topic).values())
 
 
 @slow_on_embedded
@@ -135,6 +138,67 @@ def test_state_survives_the_kill_of_a_worker(
     assert_all_done(plan, broker)
 
 
+@pytest.mark.parametrize("strike", list(product(get_args(Boundary), get_args(StoreKind))), ids="-".join)
+@pytest.mark.chaos
+def test_a_kill_at_any_boundary_repeats_nothing(
+    broker: Broker, fresh: str, tmp_path: Path, strike: tuple[Boundary, StoreKind], session_s: float
+) -> None:
+    prepare(broker, fresh, 2, RECORDS)
+    boundary, store = strike
+    early = boundary in {"taken over", "loaded"}
+    plan = Plan(
+        broker.servers,
+        fresh,
+        str(tmp_path),
+        store=store,
+        max_batch_records=50,
+        session_timeout_s=session_s,
+        strikes_at=boundary,
+        strikes_after=2 if early else 7,
+    )
+    with worker(plan) as killed:
+        assert killed.wait() == -signal.SIGKILL
+        assert killed.struck()
+    assert lost(broker, fresh) == set()
+    finish(replace(plan, strikes_at=None), broker)
+    assert_all_done(plan, broker)
+
+
+@on_kafka
+def test_a_worker_that_froze_in_a_transaction_is_fenced_and_goes_on(
+    broker: Broker, fresh: str, tmp_path: Path, session_s: float
+) -> None:
+    prepare(broker, fresh, 2, RECORDS)
+    plan = Plan(
+        broker.servers,
+        fresh,
+        str(tmp_path / "frozen"),
+        delay_s=0.1,
+        max_batch_records=50,
+        session_timeout_s=session_s,
+        strikes_at="written",
+        strikes_with=signal.SIGSTOP,
+    )
+    heir_plan = Plan(broker.servers, fresh, str(tmp_path), session_timeout_s=session_s)
+    (tmp_path / "frozen").mkdir()
+    with worker(plan) as frozen:
+        frozen.until(frozen.struck)
+        with worker(heir_plan) as heir:
+            heir.until(lambda: committed(broker, fresh) == ends(broker, fresh))
+            frozen.signal(signal.SIGCONT)
+            frozen.until(lambda: "transaction lost" in frozen.log.read_text())
+            fill(broker, fresh, RECORDS)
+            heir.until(lambda: committed(broker, fresh) == ends(broker, fresh))
+            assert unlike_once(broker, fresh) == {}
+            heir.signal(signal.SIGTERM)
+            assert heir.wait(STOP_S) == 0
+        fill(broker, fresh, RECORDS)
+        frozen.until(lambda: committed(broker, fresh) == ends(broker, fresh))
+        frozen.signal(signal.SIGTERM)
+        assert frozen.wait(STOP_S) == 0
+    assert_all_done(plan, broker)
+
+
 @on_kafka
 @pytest.mark.chaos
 def test_the_partitions_of_a_frozen_worker_move(broker: Broker, fresh: str, tmp_path: Path, session_s: float) -> None:
@@ -150,3 +214,31 @@ def test_the_partitions_of_a_frozen_worker_move(broker: Broker, fresh: str, tmp_
         assert frozen.wait(STOP_S) == 0
     assert lost(broker, fresh) == set()
     assert_all_done(plan, broker)
+
+
+@pytest.mark.kafka
+@pytest.mark.chaos
+def test_a_worker_outlives_its_broker_and_goes_on(fresh: str, tmp_path: Path) -> None:
+    cluster = KafkaCluster(tmp_path / "kafka")
+    try:
+        try:
+            cluster.start()
+        except NoKafkaError as error:
+            pytest.skip(f"no Apache Kafka here: {error}")
+        broker = Broker(cluster.servers)
+        prepare(broker, fresh, 2, RECORDS)
+        plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.2, max_batch_records=50)
+        with worker(plan) as outliving:
+            outliving.until(outliving.in_a_batch)
+            cluster.kill()
+            time.sleep(plan.session_timeout_s + 2)
+            assert outliving.process.is_alive()
+            cluster.start()
+            fill(broker, fresh, RECORDS)
+            outliving.until(lambda: committed(broker, fresh) == ends(broker, fresh))
+            outliving.signal(signal.SIGTERM)
+            assert outliving.wait(STOP_S) == 0
+        assert lost(broker, fresh) == set()
+        assert_all_done(plan, broker)
+    finally:
+        cluster.kill()
