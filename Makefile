@@ -2,13 +2,16 @@
 # make demo    the main job on a simulated sales team; SECONDS=40 HEADLESS=1 for a run that ends with a summary
 # make test    the tests; ARGS="-k stage" to choose some
 # make chaos   trust under fire, on Apache Kafka: one table; ARGS=--quick for five minutes, ARGS="kills" for one line
+# make bench   the engine beside its peers and every figure it promises; ARGS=--quick, ARGS="--only race" for one part
+# make kafka   Apache Kafka on loopback until Ctrl-C; NODES=3 for three brokers
 # make lint    style, types, one-way imports
-# make lock    requirements.lock from pyproject.toml (needs uv)
-# make clean   remove the virtual environment
+# make lock    requirements.lock and requirements-bench.lock from pyproject.toml (needs uv)
+# make clean   remove the virtual environments
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The first Python that is new enough; 3.11 goes first because the tests run on it.
@@ -16,7 +19,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; d
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint lock clean
+.PHONY: help setup demo test chaos bench kafka lint lock clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST)) | sed '/^The first Python/,$$d'
@@ -41,15 +44,32 @@ test: setup
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+# The peers that the engine is measured beside have dependencies of their own.
+$(BENCH)/.installed: requirements-bench.lock $(INSTALLED)
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@echo "installing the pinned dependencies of the benchmarks into $(BENCH)"
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(BENCH)/.installed
+	@PYTHONPATH=. $(BENCH)/bin/python bench/run.py $(ARGS)
+
+kafka: setup
+	@$(BIN)/python -m tests.brokers.developer --nodes $(or $(NODES),1)
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# The benchmarks run on the same versions, but for pydantic, of which Quix Streams wants an older one.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--all-extras pyproject.toml --output-file requirements.lock
+		--extra embedded --extra dev pyproject.toml --output-file requirements.lock
+	sed -n '/^[a-z0-9.-]*==/{/^pydantic/!s/ *\\$$//p}' requirements.lock | \
+		uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra embedded --extra bench --constraints - pyproject.toml --output-file requirements-bench.lock
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(BENCH)

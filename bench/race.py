@@ -140,6 +140,11 @@ def per_s(figures: Figures) -> float:
     return float(figures["events"] / max(figures["seconds"], 1e-9))
 
 
+def ratio(ours: Result, peer: Result) -> float:
+    """How many times the peer's speed ours is: the median of the rounds, each compared within itself."""
+    return statistics.median(mine / theirs for mine, theirs in zip(ours.runs, peer.runs, strict=False))
+
+
 def _result(contender: Contender, runs: Sequence[Figures], failed: Mapping[str, str]) -> Result:
     if contender.name in failed or not runs:
         return Result(contender.name, 0.0, 0.0, (), failed.get(contender.name, "did not run"))

@@ -1,0 +1,199 @@
+"""What `make bench` measures, as a table of parts: each knows its lines and returns as many findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from bench import race
+from bench.events import encoded
+from bench.ground import Figures, Ground, ground, measured, python
+from bench.race import (
+    BARE,
+    CONSUME,
+    CONTENDERS,
+    DETECT,
+    FAUST,
+    QUIX,
+    ROCKS,
+    STREAMS,
+    STREAMS_ONCE,
+    TWO,
+    TWO_ROCKS,
+    Result,
+)
+from bench.table import Finding, Line, Verdict, judged, reported
+
+QUICK_EVENTS = 20_000
+EVERY_EVENT = 1_000_000
+"""More than the simulated team has."""
+QUICK_CONTENDERS = (CONSUME, BARE, DETECT, ROCKS, QUIX, FAUST)
+SCRIPT_S = 900.0
+
+
+class Course:
+    """One run of the benchmark: short or full, with the broker and its events once somebody asks for them."""
+
+    def __init__(self, folder: Path, *, quick: bool, note: Callable[[str], None]) -> None:
+        self.folder, self.quick, self.note = folder, quick, note
+        self._stack = ExitStack()
+        self._ground: Ground | None = None
+
+    def ground(self) -> Ground:
+        """The broker with the events. Raises NoKafkaError where there can be none."""
+        if self._ground is None:
+            self.note("simulating the events, starting Apache Kafka")
+            self._ground = self._stack.enter_context(ground(encoded(QUICK_EVENTS if self.quick else EVERY_EVENT)))
+        return self._ground
+
+    def script(self, name: str, *arguments: str) -> Figures:
+        """The figures of another script of `bench/`."""
+        short = ("--quick",) if self.quick else ()
+        return measured(python(name, "--json", *short, *arguments), self.folder / f"{name}.log", SCRIPT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+class Part(NamedTuple):
+    """Lines that are measured together."""
+
+    name: str
+    lines: tuple[Line, ...]
+    measure: Callable[[Course], Sequence[Finding]]
+
+
+def _step(course: Course) -> Sequence[Finding]:
+    found = course.script("step.py")
+    per_s = float(found["step_per_s"])
+    return [judged(f"{per_s:,.0f} events/s of processor time", good=per_s >= 100_000)]  # noqa: PLR2004 - the goal
+
+
+def _replay(course: Course) -> Sequence[Finding]:
+    found = course.script("replay.py")
+    per_s, one, every = (float(found[name]) for name in ("per_core_per_s", "wall_1_per_s", "wall_all_per_s"))
+    jobs = int(found["jobs"])
+    return [
+        judged(f"{per_s:,.0f} events/s of processor time", good=per_s >= 60_000),  # noqa: PLR2004 - the goal
+        reported(
+            f"{every:,.0f} events/s by the wall with {jobs} processes, {one:,.0f} with one: {every / one:.2f} times"
+        ),
+    ]
+
+
+def _race(course: Course) -> Sequence[Finding]:
+    names = QUICK_CONTENDERS if course.quick else tuple(each.name for each in CONTENDERS)
+    chosen = [each for each in CONTENDERS if each.name in names]
+    results = race.race(course.ground(), chosen, 1 if course.quick else race.ROUNDS, course.note)
+    return [
+        *(_speeds(results[name]) if name in results else _skipped() for name in _REPORTED),
+        *(_compared(results, ours, peer, goal) for ours, peer, goal in _GOALS),
+    ]
+
+
+_REPORTED = (CONSUME, BARE, DETECT, ROCKS, QUIX, FAUST, TWO, TWO_ROCKS, STREAMS, STREAMS_ONCE)
+_GOALS = (
+    (DETECT, FAUST, 10.0),
+    (DETECT, QUIX, 1.7),
+    (DETECT, BARE, 0.7),
+    (ROCKS, BARE, 0.5),
+    (TWO_ROCKS, STREAMS_ONCE, 0.5),
+    (TWO_ROCKS, STREAMS, 0.5),
+)
+
+
+def _skipped() -> Finding:
+    return reported("not in the short form")
+
+
+def _speeds(result: Result) -> Finding:
+    if result.failed:
+        return Finding(result.failed, Verdict.FAILED)
+    spread = f"{min(result.runs):,.0f} to {max(result.runs):,.0f}"
+    return reported(f"{result.per_s:,.0f} events/s ({spread}); {result.per_cpu_s:,.0f} a second of its processor time")
+
+
+def _compared(results: Mapping[str, Result], ours: str, peer: str, goal: float) -> Finding:
+    """How many times the peer's speed ours is, round by round, by the wall; and by processor time."""
+    if ours not in results or peer not in results:
+        return _skipped()
+    mine, theirs = results[ours], results[peer]
+    for one in (mine, theirs):
+        if one.failed:
+            return Finding(f"{one.name}: {one.failed}", Verdict.FAILED)
+    ratio = race.ratio(mine, theirs)
+    by_cpu = mine.per_cpu_s / theirs.per_cpu_s
+    return judged(f"{ratio:.2f} times by the wall, {by_cpu:.2f} times by processor time", good=ratio >= goal)
+
+
+def _partition(course: Course) -> Sequence[Finding]:
+    found = course.script("partition.py")
+    small, large = float(found["per_s_10k"]), float(found["per_s_1m"])
+    encoded_bytes, held_bytes = float(found["state_bytes"]), float(found["memory_bytes"])
+    tick_ms = float(found["tick_ms_1m"])
+    return [
+        judged(f"{large / small:.2f} ({large:,.0f} against {small:,.0f} events/s)", good=large >= 0.8 * small),
+        judged(f"{encoded_bytes:,.0f} bytes", good=encoded_bytes < 800),  # noqa: PLR2004 - the goal
+        judged(f"{held_bytes:,.0f} bytes", good=held_bytes < 1_300),  # noqa: PLR2004 - the goal
+        judged(
+            f"{tick_ms:.3f} ms; {float(found['tick_us_per_due']):.1f} µs for each deal that is due", good=tick_ms < 1
+        ),
+    ]
+
+
+def _loading(course: Course) -> Sequence[Finding]:
+    found = course.script("engine_loading.py")
+    keys, log_s, rocks_s = int(found["keys"]), float(found["changelog_s"]), float(found["rocksdb_s"])
+    scale = 1_000_000 / keys
+    counted = f" ({keys:,} keys measured)" if keys != 1_000_000 else ""  # noqa: PLR2004 - the goal's
+    return [
+        judged(f"{log_s * scale:.1f} s{counted}", good=log_s * scale < 60),  # noqa: PLR2004 - the goal
+        judged(f"{rocks_s * scale:.1f} s{counted}", good=rocks_s * scale < 10),  # noqa: PLR2004 - the goal
+    ]
+
+
+RACE_LINES = (
+    *(Line(f"{each.name}: {each.does}", "") for name in _REPORTED for each in CONTENDERS if each.name == name),
+    Line("detect against plain Faust with a Table", "10 times"),
+    Line("detect against Quix Streams", "1.7 times"),
+    Line("detect against a bare loop with a dict", "0.7 times"),
+    Line("detect with RocksDB against a bare loop with a dict", "0.5 times"),
+    Line("two kinds with RocksDB against Kafka Streams, both exactly once", "0.5 times, aim 1 times"),
+    Line("two kinds with RocksDB, exactly once, against Kafka Streams at least once", "0.5 times, aim 1 times"),
+)
+
+PARTS: tuple[Part, ...] = (
+    Part("step", (Line("step, default playbook, one core", "100,000 events/s"),), _step),
+    Part(
+        "replay",
+        (Line("signals replay, a core", "60,000 events/s"), Line("signals replay, every core", "uses every core")),
+        _replay,
+    ),
+    Part("race", RACE_LINES, _race),
+    Part(
+        "partition",
+        (
+            Line("events/s with 1,000,000 deals in state, of that with 10,000", "0.8"),
+            Line("state of a typical open deal, encoded", "under 800 bytes"),
+            Line("the same in memory, with heap and index", "under 1.3 KB"),
+            Line("a tick with 1,000,000 deals, none due", "under 1 ms"),
+        ),
+        _partition,
+    ),
+    Part(
+        "loading",
+        (
+            Line("1,000,000 deals from the changelog", "under 60 s"),
+            Line("1,000,000 deals from a warm RocksDB", "under 10 s"),
+        ),
+        _loading,
+    ),
+)
