@@ -140,6 +140,11 @@ class Node:
         if process is not None:
             stop_child(process, STOP_S)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: to freeze it, say."""
+        if self.process is not None:
+            signal_child(self.process, number)
+
     def kill(self) -> None:
         """End it at once, as a power cut of the process would."""
         process, self.process = self.process, None

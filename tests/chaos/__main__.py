@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.chaos import kills
+from tests.chaos import brokers, churn, deaths, dirty, frozen, kills
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.table import show
 
-LINES: tuple[Line, ...] = (kills.LINE,)
+LINES: tuple[Line, ...] = (kills.LINE, deaths.LINE, churn.LINE, frozen.LINE, brokers.LINE, dirty.LINE)
 SEED = 20_250
 
 

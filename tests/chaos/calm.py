@@ -12,10 +12,12 @@ from kafka.errors import KafkaError
 from engine.clock import CLOCK_HEADER
 from programs.startup import Ready
 from programs.wiring import BUILDS
+from tests.chaos.lines import say
 from tests.chaos.site import Site
 from topics.catalog import DEAL_EVENTS
 
 LOOK_S = 0.5
+TELL_S = 10.0
 
 
 def readers(ready: Ready) -> dict[str, tuple[str, ...]]:
@@ -82,6 +84,7 @@ class Gauge:
 def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
     """Wait until all is read and T has reached the newest record; how long it took. Raises TimeoutError saying what."""
     began = time.monotonic()
+    told = began
     quiet = 0
     behind: dict[str, int] = {}
     tick_us = 0
@@ -92,6 +95,9 @@ def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
             quiet = 0
         else:
             quiet = quiet + 1 if tick_us >= newest_us and not any(behind.values()) else 0
+        if time.monotonic() > told + TELL_S:
+            told = time.monotonic()
+            say(f"behind: {behind}, T is {(newest_us - tick_us) / 1e6:.0f} s early")
         if quiet > 1:
             return time.monotonic() - began
         time.sleep(LOOK_S)

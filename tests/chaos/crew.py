@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import re
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from engine.settings import StoreKind
+from tests.chaos.boundaries import Strike
 from tests.chaos.site import Site
 from tests.chaos.worker import Job, run_logged
 
@@ -26,12 +28,12 @@ _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 class Worker:
     """One worker, through all its lives: the folder stays, the process is another each time."""
 
-    def __init__(self, site: Site, program: str, number: int) -> None:
+    def __init__(self, site: Site, program: str, number: int, store: StoreKind) -> None:
         folder = site.folder / f"{program}-{number}"
         folder.mkdir()
         environ = {**site.environ, "SIGNALS_DATA_DIR": str(folder / "data")}
         self.name = f"{program}-{number}"
-        self.job = Job(program, environ, folder, site.session_s)
+        self.job = Job(program, environ, folder, site.session_s, store)
         self.lives = 0
         self.process = self._started()
 
@@ -45,9 +47,15 @@ class Worker:
         """Whether its process runs (or is frozen)."""
         return self.process.is_alive()
 
-    def start(self) -> None:
-        """Begin another life, unless this one goes on."""
+    @property
+    def exit_code(self) -> int | None:
+        """How its last life ended; None while it lives. A signal's number is negative."""
+        return self.process.exitcode
+
+    def start(self, strike: Strike | None = None) -> None:
+        """Begin another life, unless this one goes on; in it, it strikes itself as told."""
         if not self.alive:
+            self.job = replace(self.job, strike=strike)
             self.process = self._started()
 
     def signal(self, number: signal.Signals) -> None:
@@ -102,20 +110,16 @@ class Crew:
         self.site = site
         self.workers: dict[str, Worker] = {}
 
-    def add(self, program: str, count: int = 1) -> list[Worker]:
+    def add(self, program: str, count: int = 1, store: StoreKind = "memory") -> list[Worker]:
         """Start more workers of a program."""
         have = sum(worker.job.program == program for worker in self.workers.values())
-        added = [Worker(self.site, program, have + number) for number in range(1, count + 1)]
+        added = [Worker(self.site, program, have + number, store) for number in range(1, count + 1)]
         self.workers |= {worker.name: worker for worker in added}
         return added
 
     def of(self, program: str) -> list[Worker]:
         """The workers of a program."""
         return [worker for worker in self.workers.values() if worker.job.program == program]
-
-    def log_of(self, folder: Path) -> Iterable[tuple[str, str]]:
-        """The name and the log of each worker, for a person who looks for the reason; `folder` is where they stand."""
-        return [(str((folder / name) / "worker.log"), worker.log) for name, worker in self.workers.items()]
 
     def end(self) -> None:
         """End every process at once."""

@@ -15,7 +15,7 @@ RESTART_S = (0.0, 2.0)
 """How long a killed worker stays away, at random: a supervisor takes up to so long."""
 
 
-class Strike(NamedTuple):
+class Kill(NamedTuple):
     """When this share of the records is sent, this worker is killed; it stays away for some seconds."""
 
     at: float
@@ -23,7 +23,7 @@ class Strike(NamedTuple):
     away_s: float
 
 
-def strikes(seed: int, names: Sequence[str], count: int) -> list[Strike]:
+def strikes(seed: int, names: Sequence[str], count: int) -> list[Kill]:
     """`count` strikes in order; every worker's program is hit before one is hit again, the rest is chance."""
     rng = Random(seed)  # noqa: S311  # repeatable, not secret
     programs = sorted({name.rsplit("-", 1)[0] for name in names})
@@ -31,10 +31,10 @@ def strikes(seed: int, names: Sequence[str], count: int) -> list[Strike]:
     rng.shuffle(targets)
     workers = [rng.choice([name for name in names if name.startswith(program)]) for program in targets]
     moments = sorted(rng.uniform(0.02, 0.98) for _ in workers)
-    return [Strike(at, name, rng.uniform(*RESTART_S)) for at, name in zip(moments, workers, strict=True)]
+    return [Kill(at, name, rng.uniform(*RESTART_S)) for at, name in zip(moments, workers, strict=True)]
 
 
-def strike_while_fed(crew: Crew, feed: Feed, planned: Sequence[Strike], also: Callable[[], None] = lambda: None) -> int:
+def strike_while_fed(crew: Crew, feed: Feed, planned: Sequence[Kill], also: Callable[[], None] = lambda: None) -> int:
     """Kill as planned while the feed runs, and bring back to life; how many were killed. `also` runs between."""
     waiting = list(planned)
     away: list[tuple[float, str]] = []

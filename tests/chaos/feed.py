@@ -58,6 +58,10 @@ class Feed:
         """The largest timestamp of all records, in the broker's milliseconds."""
         return max(one.record.timestamp_us for one in self._records) // 1000 * 1000
 
+    def hurry(self) -> None:
+        """Send the rest as fast as it goes."""
+        self._rate = 0.0
+
     def wait(self, patience_s: float) -> None:
         """Return when all is sent. Raises TimeoutError."""
         self._thread.join(patience_s)

@@ -6,7 +6,7 @@ from tests.chaos.faults import strike_while_fed, strikes
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
-from tests.chaos.scene import ALL, scene
+from tests.chaos.scene import scene
 
 WORKERS = 3
 
@@ -15,7 +15,7 @@ def _run(scale: Scale) -> Verdict:
     emitted = records(scale.seed, scale.of(20_000, 200_000), UNTIDY)
     kills = scale.of(8, 30)
     with scene(session_s=scale.of(3, 10)) as stage:
-        stage.staffed(**dict.fromkeys(ALL, WORKERS))
+        stage.staffed(WORKERS)
         planned = strikes(scale.seed, sorted(stage.crew.workers), kills)
         with Feed(stage.site.broker, emitted, rate=scale.of(600, 800)) as feed:
             killed = strike_while_fed(stage.crew, feed, planned)

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import msgspec
 
 from engine.records import Record
+from engine.settings import StoreKind
 from programs.startup import Ready
 from programs.wiring import BUILDS
 from signals.emit import view_of
 from signals.judge import advance, panel_of
+from signals.migrations import read_state
 from signals.replay import replay
 from signals.rules import Rules
-from signals.step import State
 from tests.brokers.apache import KafkaCluster, kafka_cluster
 from tests.chaos.calm import Gauge, calm, until
 from tests.chaos.crew import Crew, crew_at
@@ -44,10 +45,10 @@ class Scene(NamedTuple):
     crew: Crew
     gauge: Gauge
 
-    def staffed(self, **counts: int) -> None:
-        """Start workers, and wait until all are ready."""
-        for program, count in counts.items():
-            self.crew.add(program, count)
+    def staffed(self, count: int, store: StoreKind = "memory", programs: Sequence[str] = ALL) -> None:
+        """Start so many workers of each program, and wait until all are ready."""
+        for program in programs:
+            self.crew.add(program, count, store)
         took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
@@ -82,7 +83,7 @@ def scene(
 def _tell(crew: Crew) -> None:
     """The end of each worker's log, for the person who must find the reason."""
     for worker in crew.workers.values():
-        say(f"--- {worker.name}, life {worker.lives}, {'alive' if worker.alive else worker.process.exitcode}")
+        say(f"--- {worker.name}, life {worker.lives}, {'alive' if worker.alive else worker.exit_code}")
         for line in worker.log.splitlines()[-4:]:
             say(f"    {line[:400]}")
 
@@ -140,7 +141,7 @@ def _views(rules: Rules, states: Sequence[Record], until_us: int) -> Iterator[De
     last = {(record.partition, record.key): record.value for record in states}
     for (_, key), value in last.items():
         if value and key:
-            watch, _ = advance(panel, msgspec.msgpack.decode(value, type=State).now, until_us)
+            watch, _ = advance(panel, read_state(value).now, until_us)
             yield view_of(rules, watch)
 
 

@@ -1,6 +1,7 @@
 """What a worker process of a chaos line is: one program of the product, wired as the product wires it.
 
-Only what no setting says is put in between: a shorter session, where a line would otherwise wait for dead workers.
+What no setting says is put in between here: a shorter session where a line would otherwise wait for dead workers, the
+store, and a signal to itself at a named boundary of the engine.
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ from pathlib import Path
 
 from engine.batches import run
 from engine.children import dies_with_parent
-from engine.settings import EngineSettings
+from engine.settings import EngineSettings, StoreKind
 from programs import wiring
 from programs.logs import configure
 from programs.settings import Settings
 from programs.startup import prepare, to_engine
+from tests.chaos.boundaries import Strike, struck
 
 
 @dataclass(frozen=True)
 class Job:
-    """One worker: its program, what its process is told, its own folder."""
+    """One worker: its program, what its process is told, its own folder, and where it strikes itself, if anywhere."""
 
     program: str
     environ: Mapping[str, str]
     folder: Path
     session_s: float
+    store: StoreKind = "memory"
+    strike: Strike | None = None
 
     @property
     def log(self) -> Path:
@@ -41,10 +45,13 @@ def work(job: Job) -> int:
     configure(job.program, ready.settings.log_level)
 
     def settled(settings: Settings, program: str, servers: str) -> EngineSettings:
-        return replace(to_engine(settings, program, servers), session_timeout_s=job.session_s)
+        return replace(to_engine(settings, program, servers), session_timeout_s=job.session_s, store=job.store)
 
     wiring.to_engine = settled  # type: ignore[attr-defined]  # wiring imports it by name
-    return run(wiring.BUILDS[job.program](ready, ready.settings.broker.bootstrap or ""))
+    app = wiring.BUILDS[job.program](ready, ready.settings.broker.bootstrap or "")
+    if job.strike is not None:
+        struck(app, job.strike)
+    return run(app)
 
 
 def run_logged(job: Job) -> None:

@@ -1,0 +1,77 @@
+"""A worker frozen inside its transaction, past its session, and then continued: fenced, it writes nothing."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from tests.chaos.boundaries import Boundary, Strike
+from tests.chaos.calm import until
+from tests.chaos.crew import Worker
+from tests.chaos.feed import Feed
+from tests.chaos.lines import Line, Scale, Verdict, say
+from tests.chaos.records import UNTIDY, records
+from tests.chaos.scene import ALL, Scene, scene
+
+WORKERS = 2
+FREEZE_S = 60.0
+LOST = "signals_engine_transactions_lost_total"
+
+
+def _run(scale: Scale) -> Verdict:
+    emitted = records(scale.seed, scale.of(12_000, 60_000), UNTIDY)
+    session_s = scale.of(3, 10)
+    with scene(session_s=session_s) as stage:
+        stage.staffed(WORKERS)
+        with Feed(stage.site.broker, emitted, rate=100) as feed:
+            fenced = sum(_freeze(stage, session_s) for _ in range(scale.of(1, 3)))
+            if feed.done:
+                return Verdict(passed=False, figure="the records ended before all were frozen")
+            feed.hurry()
+            found = stage.judged(feed, scale.of(150, 600))
+    rounds = len(ALL) * scale.of(1, 3)
+    missed = () if fenced == rounds else (f"{rounds - fenced} of {rounds} were not fenced when they went on",)
+    wrong = found.wrong + missed
+    return Verdict(not wrong, f"{fenced} of {rounds} fenced, {found.figure}", wrong)
+
+
+def _freeze(stage: Scene, session_s: float) -> int:
+    """Freeze the first worker of each program in mid-transaction until others have its work; how many were fenced."""
+    doomed = [stage.crew.workers[f"{program}-1"] for program in ALL]
+    for worker in doomed:
+        worker.kill()
+        worker.start(Strike(Boundary.WRITTEN, 2, signal.SIGSTOP))
+    until("all are frozen inside a transaction", lambda: all(map(_stopped, doomed)), FREEZE_S)
+    say(f"{len(doomed)} workers frozen inside a transaction")
+    time.sleep(session_s + 1)
+    before = {program: _held(stage.crew.workers[f"{program}-2"]) for program in ALL}
+    say(f"the others hold {sum(before.values()):.0f} partitions")
+    for worker in doomed:
+        worker.signal(signal.SIGCONT)
+    until("all are fenced or gone", lambda: all(_fenced(worker) for worker in doomed), FREEZE_S)
+    return sum(map(_fenced, doomed))
+
+
+def _stopped(worker: Worker) -> bool:
+    try:
+        text = Path(f"/proc/{worker.process.pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rsplit(")", 1)[1].split()[0] == "T"
+
+
+def _held(worker: Worker) -> float:
+    return worker.metric("signals_engine_partitions")
+
+
+def _fenced(worker: Worker) -> bool:
+    return worker.metric(LOST, reason="fenced") > 0
+
+
+LINE = Line(
+    "frozen",
+    "every program's worker SIGSTOPped inside a transaction, past its session, then continued",
+    "each is fenced when it goes on, writes nothing: equal, nothing twice",
+    _run,
+)
