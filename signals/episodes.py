@@ -22,7 +22,7 @@ from topics.signals import Kind, Resolution, Severity, Step
 Details = tuple[dict[str, Scalar], ...]
 
 
-class Finding(NamedTuple):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """A detector's answer that something holds.
 
     `start_us` and `limit_us` belong to kinds that count time: the observed value is then measured from the start.
@@ -74,7 +74,7 @@ class Transition(NamedTuple):
     resolution: Resolution | None = None
 
 
-class Occasion(NamedTuple):
+class Occasion(msgspec.Struct, frozen=True, gc=False):
     """When and why a deal is judged.
 
     `at_us` is the instant of judging; `dated_us` the instant that transitions carry: the event's, or the due when time
@@ -100,16 +100,20 @@ def compare(
     for finding in findings:
         anchor = _anchor(finding, open_now, on)
         known = left.pop(anchor, None)
-        episode = _opened(deal, kind, anchor, finding, on) if known is None else _continued(known, finding)
-        kept.append(episode)
         if known is None:
+            episode = _opened(deal, kind, anchor, finding, on)
             transitions.append(Transition(Step.OPENED, episode, on.dated_us, deal))
-        elif _differs(known, episode):
-            transitions.append(Transition(Step.UPDATED, episode, on.dated_us, deal))
-    transitions.extend(
-        Transition(Step.RESOLVED, episode, on.dated_us, deal, _resolution(deal, episode, on))
-        for episode in left.values()
-    )
+        else:
+            episode = _continued(known, finding)
+            if episode is not known and _differs(known, episode):
+                transitions.append(Transition(Step.UPDATED, episode, on.dated_us, deal))
+        kept.append(episode)
+    if left:
+        transitions += [
+            Transition(Step.RESOLVED, one, on.dated_us, deal, _resolution(deal, one, on)) for one in left.values()
+        ]
+    if len(kept) == len(open_now) == 1 and kept[0] is open_now[0]:
+        return open_now, transitions
     return tuple(kept), transitions
 
 
@@ -130,28 +134,28 @@ def _opened(deal: Deal, kind: Kind, anchor: str, finding: Finding, on: Occasion)
     observed = finding.observed if finding.start_us is None else (on.dated_us - finding.start_us) / DAY_US
     limit = finding.limit if finding.limit_us is None else finding.limit_us / DAY_US
     return Episode(
-        kind=kind,
-        anchor=anchor,
-        severity=finding.severity,
-        opened_us=on.dated_us,
-        told=not deal.muted,
-        reason=finding.reason,
-        observed=observed,
-        limit=limit,
-        unit=finding.unit if observed is not None else "",
-        details=finding.details,
-        causes=finding.causes or (() if on.cause is None else (on.cause,)),
-        expires_us=finding.expires_us,
+        kind,
+        anchor,
+        finding.severity,
+        on.dated_us,
+        not deal.muted,
+        finding.reason,
+        observed,
+        limit,
+        finding.unit if observed is not None else "",
+        finding.details,
+        finding.causes or (() if on.cause is None else (on.cause,)),
+        finding.expires_us,
     )
 
 
 def _continued(known: Episode, finding: Finding) -> Episode:
     """The same run, with what it shows now; value and limit stay those of the opening (law 11)."""
-    if (known.severity, known.reason, known.details, known.expires_us) == (
-        finding.severity,
-        finding.reason,
-        finding.details,
-        finding.expires_us,
+    if (
+        known.reason == finding.reason
+        and known.details == finding.details
+        and known.expires_us == finding.expires_us
+        and known.severity is finding.severity
     ):
         return known
     return msgspec.structs.replace(
@@ -165,7 +169,7 @@ def _continued(known: Episode, finding: Finding) -> Episode:
 
 
 def _differs(known: Episode, now: Episode) -> bool:
-    return known is not now and (known.severity, known.reason, known.details) != (now.severity, now.reason, now.details)
+    return (known.severity, known.reason, known.details) != (now.severity, now.reason, now.details)
 
 
 def _resolution(deal: Deal, episode: Episode, on: Occasion) -> Resolution:

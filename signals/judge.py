@@ -11,17 +11,20 @@ from typing import NamedTuple
 
 import msgspec
 
+from playbook.model import Scope
 from signals.deal import STATUS, Deal, Mark, Touched, evolve
 from signals.detectors import DETECTORS
-from signals.detectors.case import Case, Detector
+from signals.detectors.case import Case, Detector, Judge
 from signals.episodes import Episode, Occasion, Transition, compare, told
 from signals.rules import Rules, StageRule
 from topics.events import DealEvent, DefinitionsChanged
 from topics.signals import Kind, Resolution, Step
 
 _replace = msgspec.structs.replace
+_NO_EPISODES: tuple[Episode, ...] = ()
+#: Never added to in place.
 _NONE: list[Transition] = []
-_EVERY_KIND = frozenset(Kind)
+_NONE_OPEN: dict[Kind, tuple[Episode, ...]] = {}
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,6 +37,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A deal at an instant: its facts, its episodes, and when each kind may change by time alone (microseconds).
 
+    `due_us` is the first of the `dues`, after which time alone may change something; it is read twice per event.
     `ended_us`: since when it is closed, removed, or not known to be in any stage; None while it is open. `epoch`: the
     definitions by which it was judged (`Panel.epoch`).
     """
@@ -44,11 +48,68 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     now_us: int = 0
     ended_us: int | None = None
     epoch: int = 0
+    due_us: int | None = None
 
-    @property
-    def due_us(self) -> int | None:
-        """The first instant after which time alone may change something."""
-        return min(self.dues.values()) if self.dues else None
+
+#: A kind to ask about: its predicate (None: the source does not provide what it needs), and where it is switched off.
+Question = tuple[Kind, Judge | None, Scope | None]
+
+
+class Questions:
+    """Which kinds to ask when a deal was touched. Worked out once per source and set of kinds, then looked up."""
+
+    __slots__ = ("_bits", "_by_kinds", "_by_name", "_names", "_rules")
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._bits = {kind: 1 << place for place, kind in enumerate(sorted(Kind))}
+        # The stage and the status concern every kind.
+        self._names = dict.fromkeys(("stage", "pipeline", STATUS), sum(self._bits.values()))
+        for detector in DETECTORS:
+            for name in detector.reads(rules) | _switch_reads(rules, detector.kind):
+                self._names[name] = self._names.get(name, 0) | self._bits[detector.kind]
+        self._by_name: dict[str, dict[str, tuple[Question, ...]]] = {}
+        self._by_kinds: dict[frozenset[Kind], dict[int, tuple[Question, ...]]] = {}
+
+    def about(self, source: str, touched: Touched) -> tuple[Question, ...]:
+        """What to ask of a deal of a source when these names of it were touched, in the order of the kinds."""
+        if len(touched) == 1:  # most changes are of one field
+            by_name = self._by_name.get(source)
+            if by_name is None:
+                by_name = self._named(source)
+            return by_name.get(touched[0], _NO_QUESTIONS)
+        kinds = 0
+        for name in touched:
+            kinds |= self._names.get(name, 0)
+        return self._of(source, kinds) if kinds else _NO_QUESTIONS
+
+    def on(self, source: str, kinds: Iterable[Kind]) -> tuple[Question, ...]:
+        """What to ask about these kinds."""
+        return self._of(source, sum([self._bits[kind] for kind in kinds]))
+
+    def _named(self, source: str) -> dict[str, tuple[Question, ...]]:
+        if len(self._by_name) >= MAX_SOURCES:
+            self._by_name.clear()
+        found = self._by_name[source] = {name: self._of(source, kinds) for name, kinds in self._names.items()}
+        return found
+
+    def _of(self, source: str, kinds: int) -> tuple[Question, ...]:
+        allowed = self._rules.kinds_for(source)
+        by_kinds = self._by_kinds.setdefault(allowed, {})
+        found = by_kinds.get(kinds)
+        if found is None:
+            found = by_kinds[kinds] = tuple(
+                (kind, _JUDGES[kind] if kind in allowed else None, self._rules.off_for.get(kind))
+                for kind, bit in self._bits.items()
+                if bit & kinds
+            )
+        return found
+
+
+#: So many sources are remembered with their questions; more are worked out again.
+MAX_SOURCES = 256
+_NO_QUESTIONS: tuple[Question, ...] = ()
+_JUDGES = {detector.kind: detector.judge for detector in DETECTORS}
 
 
 class Panel(NamedTuple):
@@ -60,7 +121,7 @@ class Panel(NamedTuple):
 
     rules: Rules
     detectors: dict[Kind, Detector]
-    readers: dict[str, frozenset[Kind]]
+    questions: Questions
     epoch: int = 0
     since: Stored | None = None
     before: tuple[Panel, ...] = ()
@@ -74,14 +135,8 @@ class Panel(NamedTuple):
 
 
 def panel_of(rules: Rules) -> Panel:
-    """Which kinds to ask when a name was touched: the stage and the status concern every kind."""
-    readers: dict[str, set[Kind]] = {name: set(Kind) for name in ("stage", "pipeline", STATUS)}
-    for detector in DETECTORS:
-        for name in detector.reads(rules) | _switch_reads(rules, detector.kind):
-            readers.setdefault(name, set()).add(detector.kind)
-    return Panel(
-        rules, {detector.kind: detector for detector in DETECTORS}, {name: frozenset(k) for name, k in readers.items()}
-    )
+    """The panel of some rules."""
+    return Panel(rules, {detector.kind: detector for detector in DETECTORS}, Questions(rules))
 
 
 def run(panel: Panel, watch: Watch, events: Iterable[Stored], until_us: int) -> tuple[Watch, list[Transition]]:
@@ -111,7 +166,8 @@ def redefine(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Tr
     if not deal.n:  # nothing is known of it yet
         return watch, before
     occasion = Occasion(event.at_us, event.at_us, Mark(event.id, stored.offset, deal.n - 1), redefined=True)
-    watch, said = _judged(panel.of(watch.epoch), watch, _EVERY_KIND, occasion)
+    panel = panel.of(watch.epoch)
+    watch, said = _judged(panel.rules, watch, deal, panel.questions.on(deal.source, Kind), occasion)
     return watch, before + said
 
 
@@ -119,8 +175,9 @@ def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Tran
     """Let time pass up to `until_us`: every due strictly before it fires, in order, dated itself (law 4)."""
     transitions: list[Transition] = []
     while (due_us := watch.due_us) is not None and due_us < until_us:
-        kinds = frozenset(kind for kind, due in watch.dues.items() if due == due_us)
-        watch, said = _judged(panel, watch, kinds, Occasion(due_us + 1, due_us, None))
+        deal = watch.deal
+        questions = panel.questions.on(deal.source, [kind for kind, due in watch.dues.items() if due == due_us])
+        watch, said = _judged(panel.rules, watch, deal, questions, Occasion(due_us + 1, due_us, None))
         transitions += said
     return (watch if until_us <= watch.now_us else _replace(watch, now_us=until_us)), transitions
 
@@ -128,21 +185,22 @@ def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Tran
 def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transition]]:
     """Fold one event, the dues before it first. `watch` must not be past the event."""
     event, before = stored.event, _NONE
-    due_us = watch.due_us
-    if due_us is not None and due_us < event.at_us:
-        watch, before = advance(panel, watch, event.at_us)
-    deal, touched = evolve(watch.deal, event, stored.offset)
-    muted = watch.deal.muted
-    watch = Watch(deal, watch.episodes, watch.dues, max(watch.now_us, event.at_us), watch.ended_us, watch.epoch)
-    kinds = _concerned(panel, touched)
-    if not kinds:
-        return watch, before
-    cause = Mark(event.id, stored.offset, deal.n - 1)
-    watch, said = _judged(panel, watch, kinds, Occasion(event.at_us, event.at_us, cause))
-    if muted and not deal.muted:
+    at_us, due_us = event.at_us, watch.due_us
+    if due_us is not None and due_us < at_us:
+        watch, before = advance(panel, watch, at_us)
+        due_us = watch.due_us
+    old = watch.deal
+    deal, touched = evolve(old, event, stored.offset)
+    questions = panel.questions.about(deal.source, touched) if touched else ()
+    if not questions:
+        now_us = max(watch.now_us, at_us)
+        return Watch(deal, watch.episodes, watch.dues, now_us, watch.ended_us, watch.epoch, due_us), before
+    on = Occasion(at_us, at_us, Mark(event.id, stored.offset, old.n))
+    watch, said = _judged(panel.rules, watch, deal, questions, on)
+    if old.muted and not deal.muted:
         watch, unmuted = _unmuted(watch)
         said = said + unmuted
-    return watch, before + said
+    return watch, before + said if before else said
 
 
 def _unmuted(watch: Watch) -> tuple[Watch, list[Transition]]:
@@ -156,50 +214,56 @@ def _unmuted(watch: Watch) -> tuple[Watch, list[Transition]]:
     return _replace(watch, episodes=_in_order((*others, *spoken))), said
 
 
-def _concerned(panel: Panel, touched: Touched) -> frozenset[Kind]:
-    kinds: frozenset[Kind] = frozenset()
-    for name in touched:
-        readers = panel.readers.get(name)
-        if readers is not None:
-            kinds = kinds | readers if kinds else readers
-    return kinds
-
-
-def _judged(panel: Panel, watch: Watch, kinds: frozenset[Kind], on: Occasion) -> tuple[Watch, list[Transition]]:
-    """Ask the detectors of some kinds, and compare their answers with what is open."""
-    deal, rules = watch.deal, panel.rules
-    stage = _open_stage(rules, deal)
-    if stage is None:
-        return _ended(rules, watch, on)
-    allowed = rules.kinds_for(deal.source)
-    dues = watch.dues.copy()
-    episodes = watch.episodes
-    transitions: list[Transition] = []
-    for kind in kinds if len(kinds) == 1 else sorted(kinds):
-        dues.pop(kind, None)
-        open_now = tuple([episode for episode in watch.episodes if episode.kind is kind])
-        if kind in allowed and not _switched_off(rules, kind, deal, stage):
-            verdict = panel.detectors[kind].judge(Case(rules, deal, stage, open_now, on))
-            if verdict.due_us is not None:
-                dues[kind] = verdict.due_us
-            if not verdict.findings and not open_now:
-                continue
-            found, said = compare(deal, kind, open_now, verdict.findings, on)
-        elif open_now:
-            found, said = (), [_resolved(deal, episode, on, Resolution.DEFINITION) for episode in open_now]
+def _judged(
+    rules: Rules, watch: Watch, deal: Deal, questions: tuple[Question, ...], on: Occasion
+) -> tuple[Watch, list[Transition]]:
+    """Ask some detectors about the deal of a watch as it is now, and compare their answers with what is open."""
+    stages, entries, at_us = rules.stages(deal.fields), deal.entries, on.at_us
+    stage = stages.get(entries[-1].stage) if entries and not deal.removed else None
+    if stage is None or not stage.is_open:
+        return _ended(rules, watch, deal, on)
+    case = Case(rules, deal, stage, stages, at_us, on)
+    before = episodes = watch.episodes
+    open_by_kind = _by_kind(before) if before else _NONE_OPEN
+    dues, transitions = watch.dues, _NONE
+    for kind, judge, scope in questions:
+        open_now = open_by_kind.get(kind, _NO_EPISODES)
+        if judge is not None and (scope is None or not _switched_off(rules, scope, deal, stage)):
+            findings, due_us = judge(case, open_now)
+            if findings or open_now:
+                found, said = compare(deal, kind, open_now, findings, on)
+                if said:
+                    transitions = transitions + said
+                if found is not open_now and found != open_now:
+                    episodes = _in_order((*[one for one in episodes if one.kind is not kind], *found))
         else:
-            continue
-        if found != open_now:
-            episodes = _in_order((*(one for one in episodes if one.kind is not kind), *found))
-        transitions += said
-    return Watch(deal, episodes, dues, max(watch.now_us, on.at_us), None, watch.epoch), told(transitions)
+            due_us = None
+            if open_now:
+                transitions = transitions + [_resolved(deal, one, on, Resolution.DEFINITION) for one in open_now]
+                episodes = tuple([one for one in episodes if one.kind is not kind])
+        if due_us != dues.get(kind):  # a new dict only where something changes: 3 of 4 answers leave it
+            dues = {one: due for one, due in dues.items() if one is not kind}
+            if due_us is not None:
+                dues[kind] = due_us
+    due_us = watch.due_us if dues is watch.dues else min(dues.values()) if dues else None
+    now_us = max(watch.now_us, at_us)
+    after = Watch(deal, episodes, dues, now_us, None, watch.epoch, due_us)
+    return after, told(transitions) if transitions else transitions
 
 
-def _ended(rules: Rules, watch: Watch, on: Occasion) -> tuple[Watch, list[Transition]]:
+def _by_kind(episodes: tuple[Episode, ...]) -> dict[Kind, tuple[Episode, ...]]:
+    found: dict[Kind, tuple[Episode, ...]] = {}
+    for episode in episodes:
+        kind = episode.kind
+        found[kind] = (*found[kind], episode) if kind in found else (episode,)
+    return found
+
+
+def _ended(rules: Rules, watch: Watch, deal: Deal, on: Occasion) -> tuple[Watch, list[Transition]]:
     """Nothing holds for a deal that is not in an open stage: closed, removed, or in a stage that nobody defined."""
-    deal, why = watch.deal, _end_of(rules, watch.deal)
+    why = _end_of(rules, deal)
     reason = Resolution.DEFINITION if on.redefined else why
-    said = [_resolved(deal, episode, on, reason) for episode in watch.episodes]
+    said = [_resolved(deal, episode, on, reason) for episode in watch.episodes] if watch.episodes else _NONE
     since_us = on.dated_us if watch.ended_us is None else watch.ended_us
     ended_us = None if why is Resolution.DEFINITION else since_us
     return Watch(deal, (), {}, max(watch.now_us, on.at_us), ended_us, watch.epoch), told(said)
@@ -216,18 +280,8 @@ def _resolved(deal: Deal, episode: Episode, on: Occasion, why: Resolution) -> Tr
     return Transition(Step.RESOLVED, episode, on.dated_us, deal, why)
 
 
-def _open_stage(rules: Rules, deal: Deal) -> StageRule | None:
-    if deal.removed or not deal.entries:
-        return None
-    stage = rules.stage(deal, deal.entries[-1].stage)
-    return stage if stage is not None and stage.is_open else None
-
-
-def _switched_off(rules: Rules, kind: Kind, deal: Deal, stage: StageRule) -> bool:
-    """Whether the playbook switches the kind off for this pipeline, stage, segment or team."""
-    scope = rules.off_for.get(kind)
-    if scope is None:
-        return False
+def _switched_off(rules: Rules, scope: Scope, deal: Deal, stage: StageRule) -> bool:
+    """Whether the playbook switches a kind off for this pipeline, stage, segment or team."""
     if stage.pipeline in scope.pipelines or stage.name in scope.stages:
         return True
     segment = rules.segment(deal.fields) if scope.segments else None

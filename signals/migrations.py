@@ -67,9 +67,16 @@ _SCHEMA_AT = 4
 
 
 def _with_epochs(form: Form) -> Form:
-    """Form 2: a watch ends with its epoch (law 11). What was written before knows of no switch."""
+    """Form 2: a watch ends with its epoch (law 11), and with its first due. Before, nobody knew of a switch."""
     now, base, tail, covers, _ = form
-    return [[*now, 0], None if base is None else [*base, 0], tail, covers, 2]
+    return [_with_epoch(now), None if base is None else _with_epoch(base), tail, covers, 2]
+
+
+def _with_epoch(watch: Form) -> Form:
+    return [*watch, 0, min(watch[_DUES_AT].values(), default=None)]
+
+
+_DUES_AT = 2
 
 
 #: From the form with this number to the next.

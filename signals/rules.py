@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from playbook.criteria import Expression
+from playbook.criteria import Expression, Remembered, keep, value_key
 from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Scope, Segment, Stage
 from playbook.needs import NEEDS
 from playbook.owners import Directory
@@ -15,6 +15,8 @@ from topics.events import Scalar
 from topics.instants import DAY_US
 from topics.signals import Kind
 from topics.sources.source import Provides, Source
+
+_UNSEEN = object()
 
 
 def days_us(days: float) -> int:
@@ -26,7 +28,7 @@ class Condition(msgspec.Struct, frozen=True):
     """A named criterion, compiled."""
 
     name: str
-    expression: Expression
+    expression: Remembered
 
     def judge(self, values: Mapping[str, Scalar]) -> bool | None:
         """True, false, or None for unknown."""
@@ -47,6 +49,9 @@ class Filled(msgspec.Struct, frozen=True):
         return value is not None and value != ""
 
 
+Gate = list[tuple[str, Condition | Filled]]
+
+
 class StageRule(msgspec.Struct, frozen=True):
     """One stage with its limits in microseconds. `order` is its place in its pipeline."""
 
@@ -60,6 +65,16 @@ class StageRule(msgspec.Struct, frozen=True):
     is_sql: bool
     entry: tuple[Condition | Filled, ...]
     exit: tuple[Condition | Filled, ...]
+
+    @property
+    def entry_gate(self) -> Gate:
+        """What must hold when the stage is entered, by the name that the evidence shows."""
+        return [(f"entry of {self.name}: {one.name}", one) for one in self.entry]
+
+    @property
+    def exit_gate(self) -> Gate:
+        """What must hold when the stage is left forward."""
+        return [(f"exit of {self.name}: {one.name}", one) for one in self.exit]
 
 
 class PipelineRule(msgspec.Struct, frozen=True):
@@ -77,6 +92,9 @@ class SegmentRule(msgspec.Struct, frozen=True):
     cycle_us: int | None
 
 
+_NO_STAGES: dict[str, StageRule] = {}
+
+
 class Rules:
     """Everything that is defined, compiled. `version` is the playbook's content hash."""
 
@@ -88,6 +106,8 @@ class Rules:
         self.settings = settings
         self.plan_us = days_us(settings.contact_gap.plan_days)
         self.settle_us = round(settings.gate_violated.settle_seconds * 1_000_000)
+        self.push_window_us = days_us(settings.close_date_pushed.window_days)
+        self.push_life_us = days_us(settings.close_date_pushed.expires_days)
         self.sql_fields = playbook.sql.fields
         self.icp = tuple(_condition(criterion) for criterion in playbook.icp)
         self.segments = tuple(self._segment(segment) for segment in playbook.segments)
@@ -105,6 +125,8 @@ class Rules:
         self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
         self.segment_reads = _references(segment.when for segment in self.segments)
+        self._segment_names = tuple(sorted(self.segment_reads))
+        self._segment_of: dict[tuple[object, ...], SegmentRule | None] = {}
         self.gate_reads = self._gate_reads(compiled)
 
     def kinds_for(self, source: str) -> frozenset[Kind]:
@@ -113,12 +135,24 @@ class Rules:
 
     def stage(self, deal: Deal, value: str) -> StageRule | None:
         """What a stage's value means in the deal's pipeline. None: the playbook does not define it."""
-        named = deal.fields.get("pipeline")
+        return self.stages(deal.fields).get(value)
+
+    def stages(self, fields: Mapping[str, Scalar]) -> Mapping[str, StageRule]:
+        """The stages of a deal's pipeline by every value that a CRM may write; none where nobody defined it."""
+        named = fields.get("pipeline")
         pipeline = self._unnamed if named is None else self._by_value.get(str(named), self._other)
-        return None if pipeline is None else pipeline.by_value.get(value)
+        return _NO_STAGES if pipeline is None else pipeline.by_value
 
     def segment(self, fields: Mapping[str, Scalar]) -> SegmentRule | None:
         """The first segment whose predicate is true."""
+        key = value_key(self._segment_names, fields)
+        found = self._segment_of.get(key, _UNSEEN)
+        if found is _UNSEEN:
+            found = self._find_segment(fields)
+            keep(self._segment_of, key, found)
+        return found  # type: ignore[return-value]  # what is kept are segments
+
+    def _find_segment(self, fields: Mapping[str, Scalar]) -> SegmentRule | None:
         for segment in self.segments:
             if segment.when is None or segment.when.judge(fields) is True:
                 return segment
@@ -173,7 +207,7 @@ class Rules:
 
 
 def _condition(criterion: Criterion) -> Condition:
-    return Condition(criterion.name, Expression(criterion.when))
+    return Condition(criterion.name, Remembered(Expression(criterion.when)))
 
 
 def _references(expressions: Iterable[Expression | None]) -> frozenset[str]:

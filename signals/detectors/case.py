@@ -1,14 +1,16 @@
 """What a detector is, and what it is shown.
 
 A detector is a predicate: does its condition hold for this deal at T, since which anchor, on what evidence? It answers
-with a `Verdict`: the findings, and `due`, the last instant until which time alone cannot change the answer. Limits are
-passed strictly: with start + limit = due the condition holds from due + 1 microsecond, and is dated due (law 4).
+with a `Verdict`: the findings, and the due, the last instant until which time alone cannot change the answer. Limits
+are passed strictly: with start + limit = due the condition holds from due + 1 microsecond, and is dated due (law 4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Episode, Finding, Occasion
@@ -16,37 +18,34 @@ from signals.rules import Rules, StageRule
 from topics.signals import Kind
 
 
-class Case(NamedTuple):
-    """One deal, at one instant, under the rules. `stage` is its present open stage; `open_now` this kind's episodes."""
+class Case(msgspec.Struct, frozen=True, gc=False):
+    """One deal, at one instant, under the rules; every detector that is asked sees the same.
+
+    `stage` is its present open stage, `stages` are its pipeline's by value; `at_us` is the instant of judging.
+    """
 
     rules: Rules
     deal: Deal
     stage: StageRule
-    open_now: tuple[Episode, ...]
+    stages: Mapping[str, StageRule]
+    at_us: int
     on: Occasion
 
-    @property
-    def at_us(self) -> int:
-        """The instant of judging."""
-        return self.on.at_us
 
-
-class Verdict(NamedTuple):
-    """What holds, and when to ask again though nothing changed (None: never)."""
-
-    findings: tuple[Finding, ...] = ()
-    due_us: int | None = None
-
-
-NOTHING = Verdict()
+#: What holds, and when to ask again though nothing changed (None: never). A plain pair: most answers say when only, and
+#: a tuple of its own class costs 0.2 microseconds each.
+Verdict = tuple[tuple[Finding, ...], int | None]
+NOTHING: Verdict = ((), None)
+#: The predicate over open deals: the case, and this kind's open episodes.
+Judge = Callable[[Case, tuple[Episode, ...]], Verdict]
 
 
 class Detector(NamedTuple):
-    """One kind: which names of a deal it reads (under given rules), and its predicate over open deals."""
+    """One kind: which names of a deal it reads (under given rules), and its predicate."""
 
     kind: Kind
     reads: Callable[[Rules], frozenset[str]]
-    judge: Callable[[Case], Verdict]
+    judge: Judge
 
 
 def always(*names: str) -> Callable[[Rules], frozenset[str]]:

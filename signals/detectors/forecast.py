@@ -3,89 +3,114 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from functools import lru_cache
+from typing import NamedTuple
 
+from playbook.model import Pushes
 from signals.deal import Deal, Move
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
-from signals.episodes import Details, Finding
-from signals.rules import Rules, days_us
-from topics.instants import from_us, iso_day
+from signals.episodes import Details, Episode, Finding
+from signals.rules import Rules
+from topics.instants import DAY_US, from_us, iso_day
 from topics.signals import Kind, Severity
 
 
-def _close_date_pushed(case: Case) -> Verdict:
+def _close_date_pushed(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """Pushes of some days in a rolling window: 2 warn, 3 are critical; one long one, or a long sum, warns.
 
     An episode is anchored at the push that passed the limit; each further push updates it and renews its expiry.
     """
     numbers = case.rules.settings.close_date_pushed
-    window_us, life_us = days_us(numbers.window_days), days_us(numbers.expires_days)
     pushes = _pushes(case.deal, numbers.min_days)
-    first = last = None
-    severity = Severity.WARNING
-    for push in pushes:
-        recent = [one for one in pushes if one.mark.n <= push.mark.n and push.at_us - one.at_us <= window_us]
-        found = _severity(recent, case.rules)
-        if found is None:
-            continue
-        if last is None or push.at_us - last.at_us > life_us:
-            first = push
-        last, severity = push, found
-    if first is None or last is None or case.at_us - last.at_us > life_us:
+    if not pushes:
         return NOTHING
-    shown = [one for one in pushes if last.at_us - one.at_us <= window_us and one.mark.n <= last.mark.n]
+    chain = _chain(pushes, case.rules)
+    if chain is None or case.at_us > (expires_us := chain.last.at_us + case.rules.push_life_us):
+        return NOTHING
     finding = Finding(
-        f"close date pushed {_times(len(shown))}, {sum(one.days for one in shown)} days in all",
-        anchor=first.mark.event,
-        severity=severity,
-        observed=float(len(shown)),
+        f"close date pushed {_times(len(chain.shown))}, {sum(one.days for one in chain.shown)} days in all",
+        anchor=chain.first.mark.event,
+        severity=chain.severity,
+        observed=float(len(chain.shown)),
         limit=float(numbers.warning_count),
         unit="pushes",
-        details=_details(shown, case.rules),
-        causes=tuple(one.mark for one in shown),
-        expires_us=last.at_us + life_us,
+        details=_details(chain.shown, case.rules),
+        causes=tuple([one.mark for one in chain.shown]),
+        expires_us=expires_us,
     )
-    return Verdict((finding,), finding.expires_us)
+    return (finding,), expires_us
+
+
+class _Chain(NamedTuple):
+    """Pushes past the limit, none later than the life of the one before; `shown` are those in the last one's window."""
+
+    first: Move
+    last: Move
+    severity: Severity
+    shown: list[Move]
+
+
+def _chain(pushes: list[Move], rules: Rules) -> _Chain | None:
+    """The latest chain. Moves stand in the order in which they were folded, so a window is a run of them."""
+    numbers = rules.settings.close_date_pushed
+    window_us, life_us = rules.push_window_us, rules.push_life_us
+    found: _Chain | None = None
+    begin = days = 0
+    for end, push in enumerate(pushes, 1):
+        days += push.days
+        while push.at_us - pushes[begin].at_us > window_us:
+            days -= pushes[begin].days
+            begin += 1
+        severity = _severity(push, end - begin, days, numbers)
+        if severity is None:
+            continue
+        goes_on = found is not None and push.at_us - found.last.at_us <= life_us
+        found = _Chain(found.first if found is not None and goes_on else push, push, severity, pushes[begin:end])
+    return found
 
 
 def _pushes(deal: Deal, min_days: int) -> list[Move]:
     """The moves that count. The first off a month-end default of the CRM is weak evidence and does not (signals.md)."""
     pushes = [move for move in deal.moves if move.days >= min_days]
-    weak = next((move for move in pushes if move.from_day == _default_day(deal)), None)
-    return [move for move in pushes if move is not weak]
+    if not pushes or deal.created_us is None:
+        return pushes
+    default = _month_end(deal.created_us // DAY_US)
+    weak = next((move for move in pushes if move.from_day == default), None)
+    return pushes if weak is None else [move for move in pushes if move is not weak]
 
 
-def _default_day(deal: Deal) -> str | None:
-    """The last day of the month of creation, which HubSpot fills in as the close date."""
-    if deal.created_us is None:
-        return None
-    created = from_us(deal.created_us).date()
-    return created.replace(day=monthrange(created.year, created.month)[1]).isoformat()
+@lru_cache(4096)  # 11 years of days; a month's end costs 2 us to work out
+def _month_end(day: int) -> str:
+    """The last day of the month of a day since 1970: what HubSpot fills in as the close date at creation."""
+    date = from_us(day * DAY_US).date()
+    return date.replace(day=monthrange(date.year, date.month)[1]).isoformat()
 
 
-def _severity(recent: list[Move], rules: Rules) -> Severity | None:
-    numbers = rules.settings.close_date_pushed
-    if len(recent) >= numbers.critical_count:
+def _severity(push: Move, count: int, days: int, numbers: Pushes) -> Severity | None:
+    if count >= numbers.critical_count:
         return Severity.CRITICAL
-    long = recent[-1].days >= numbers.single_days or sum(one.days for one in recent) >= numbers.sum_days
-    return Severity.WARNING if long or len(recent) >= numbers.warning_count else None
+    long = push.days >= numbers.single_days or days >= numbers.sum_days
+    return Severity.WARNING if long or count >= numbers.warning_count else None
 
 
 def _details(pushes: list[Move], rules: Rules) -> Details:
+    starts = rules.playbook.fiscal_year_starts
     return tuple(
         {
             "from": one.from_day,
             "to": one.to_day,
             "days": one.days,
-            "crossed_quarter": _quarter(one.from_day, rules) != _quarter(one.to_day, rules),
+            "crossed_quarter": _quarter(one.from_day, starts) != _quarter(one.to_day, starts),
         }
         for one in pushes
     )
 
 
-def _quarter(day: str, rules: Rules) -> int:
+@lru_cache(4096)
+def _quarter(day: str, fiscal_year_starts: int) -> int:
     """A running number of fiscal quarters."""
     date = iso_day(day)
-    return (date.year * 12 + date.month - rules.playbook.fiscal_year_starts) // 3
+    return (date.year * 12 + date.month - fiscal_year_starts) // 3
 
 
 def _times(count: int) -> str:

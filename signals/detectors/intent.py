@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from signals.deal import ACTIVITIES, INTENTS, IntentMark
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
-from signals.episodes import Finding
+from signals.episodes import Episode, Finding
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _high_intent(case: Case) -> Verdict:
+def _high_intent(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """A high-intent event that no contact has followed yet; the deal keeps one per intent and window."""
     if not case.deal.intents:
         return NOTHING
@@ -19,7 +19,7 @@ def _high_intent(case: Case) -> Verdict:
         return NOTHING
     meetings = [one.contact_us() for one in case.deal.activities.values()]
     due_us = min((one for one in meetings if one is not None and one > case.at_us), default=None)
-    return Verdict(tuple(_finding(one) for one in waiting), due_us)
+    return tuple(_finding(one) for one in waiting), due_us
 
 
 def _finding(intent: IntentMark) -> Finding:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from signals.deal import Entry
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days
-from signals.episodes import Finding
+from signals.episodes import Episode, Finding
 from signals.rules import Rules
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _stage_overstay(case: Case) -> Verdict:
+def _stage_overstay(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """T - stage entry > the stage's fixed days. Fixed days warn and never more (signals.md)."""
     entry = case.deal.entries[-1]
     if entry.at_us is None:
         return NOTHING
     limit_us = case.stage.overstay_us
     if case.at_us <= entry.at_us + limit_us:
-        return Verdict(due_us=entry.at_us + limit_us)
+        return (), entry.at_us + limit_us
     reason = f"more than {in_days(limit_us)} in {case.stage.name}"
     anchor = rfc3339(entry.at_us)
-    return Verdict((Finding(reason, anchor, start_us=entry.at_us, limit_us=limit_us, causes=(entry.mark,)),))
+    return (Finding(reason, anchor, start_us=entry.at_us, limit_us=limit_us, causes=(entry.mark,)),), None
 
 
-def _cycle_exceeded(case: Case) -> Verdict:
+def _cycle_exceeded(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """T - created > the corridor of the deal's segment."""
     created_us, mark = case.deal.created_us, case.deal.created_mark
     if created_us is None:
@@ -33,24 +33,24 @@ def _cycle_exceeded(case: Case) -> Verdict:
     if limit_us is None:
         return NOTHING
     if case.at_us <= created_us + limit_us:
-        return Verdict(due_us=created_us + limit_us)
+        return (), created_us + limit_us
     of_segment = f" for {segment.name}" if segment is not None else ""
     reason = f"open for more than {in_days(limit_us)}, the corridor{of_segment}"
     causes = () if mark is None else (mark,)
-    return Verdict((Finding(reason, rfc3339(created_us), start_us=created_us, limit_us=limit_us, causes=causes),))
+    return (Finding(reason, rfc3339(created_us), start_us=created_us, limit_us=limit_us, causes=causes),), None
 
 
-def _stage_regressed(case: Case) -> Verdict:
+def _stage_regressed(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """The present stage is before the furthest reached."""
-    furthest = case.stage
+    furthest, stages = case.stage, case.stages
     for entry in case.deal.entries:
-        stage = case.rules.stage(case.deal, entry.stage)
+        stage = stages.get(entry.stage)
         if stage is not None and stage.is_open and stage.order > furthest.order:
             furthest = stage
     if furthest is case.stage:
         return NOTHING
-    finding = Finding(f"back from {furthest.name} to {case.stage.name}", severity=Severity.INFO)
-    return Verdict((finding._replace(details=({"furthest": furthest.name},)),))
+    reason = f"back from {furthest.name} to {case.stage.name}"
+    return (Finding(reason, severity=Severity.INFO, details=({"furthest": furthest.name},)),), None
 
 
 def previous_entry(case: Case) -> Entry | None:

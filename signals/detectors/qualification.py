@@ -5,28 +5,30 @@ from __future__ import annotations
 from signals.deal import is_true
 from signals.detectors.case import NOTHING, Case, Detector, Verdict
 from signals.detectors.pace import previous_entry
-from signals.episodes import Details, Finding
-from signals.rules import Condition, Filled, Rules
+from signals.episodes import Details, Episode, Finding
+from signals.rules import Gate, Rules
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _sql_unqualified(case: Case) -> Verdict:
+def _sql_unqualified(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """The deal is at or past SQL, and a qualification field is false or empty. Unknown is not false (law 13)."""
     if not case.stage.is_sql:
         return NOTHING
     fields = case.deal.fields
-    failing = [name for name in case.rules.sql_fields if name in fields and not is_true(fields[name])]
+    failing = [name for name in case.rules.sql_fields if not is_true(fields.get(name, True))]
     if not failing:
         return NOTHING
     details: Details = tuple({"field": name, "value": fields[name]} for name in failing)
     reason = f"sales-qualified in {case.stage.name} without {_listed(failing)}"
-    return Verdict((Finding(reason, severity=Severity.CRITICAL, details=details),))
+    return (Finding(reason, severity=Severity.CRITICAL, details=details),), None
 
 
-def _post_sql_inconsistent(case: Case) -> Verdict:
+def _post_sql_inconsistent(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     """After SQL, a qualification field that was true is true no longer, or the deal fell back before SQL."""
     deal = case.deal
+    if case.stage.is_sql and not deal.losses:
+        return NOTHING
     first = next((one for one in deal.entries if _is_sql(case, one.stage)), None)
     if first is None:
         return NOTHING
@@ -41,15 +43,15 @@ def _post_sql_inconsistent(case: Case) -> Verdict:
     said = ([f"{_listed(lost)} no longer true"] if lost else []) + (
         [] if case.stage.is_sql else [f"back before SQL in {case.stage.name}"]
     )
-    return Verdict((Finding("after SQL: " + " and ".join(said), severity=Severity.CRITICAL, details=details),))
+    return (Finding("after SQL: " + " and ".join(said), severity=Severity.CRITICAL, details=details),), None
 
 
 def _is_sql(case: Case, value: str) -> bool:
-    stage = case.rules.stage(case.deal, value)
+    stage = case.stages.get(value)
     return stage is not None and stage.is_sql
 
 
-def _gate_violated(case: Case) -> Verdict:
+def _gate_violated(case: Case, open_now: tuple[Episode, ...]) -> Verdict:
     """At entry + settle time, exit criteria of the stage left or entry criteria of the stage entered did not hold.
 
     The gate is judged once, by time, on the values of that instant (sources send one field at a time). What failed
@@ -60,18 +62,14 @@ def _gate_violated(case: Case) -> Verdict:
         return NOTHING
     gate_us = entry.at_us + case.rules.settle_us
     if case.at_us <= gate_us:
-        return Verdict(due_us=gate_us) if _gate(case) else NOTHING
-    anchor = entry.mark.event
-    running = next((one for one in case.open_now if one.anchor == anchor), None)
+        return ((), gate_us) if _gate(case) else NOTHING
+    fields, anchor, details = case.deal.fields, entry.mark.event, _kept(open_now, entry.mark.event)
     if case.on.cause is None and case.on.dated_us == gate_us:
-        failed = [name for name, condition in _gate(case) if condition.judge(case.deal.fields) is False]
-        details: Details = tuple({"criterion": name} for name in failed)
-    elif running is not None:
-        named = {str(detail["criterion"]) for detail in running.details}
-        failed = [
-            name for name, condition in _gate(case) if name in named and condition.judge(case.deal.fields) is not True
-        ]
-        details = running.details
+        failed = [name for name, condition in _gate(case) if condition.judge(fields) is False]
+        details = tuple({"criterion": name} for name in failed)
+    elif details:
+        named = {str(detail["criterion"]) for detail in details}
+        failed = [name for name, condition in _gate(case) if name in named and condition.judge(fields) is not True]
     else:
         return NOTHING
     if not failed:
@@ -79,17 +77,21 @@ def _gate_violated(case: Case) -> Verdict:
     reason = (
         f"entered {case.stage.name} although it does not hold: {'; '.join(str(one['criterion']) for one in details)}"
     )
-    return Verdict((Finding(reason, anchor=anchor, details=details, causes=(entry.mark,)),))
+    return (Finding(reason, anchor=anchor, details=details, causes=(entry.mark,)),), None
 
 
-def _gate(case: Case) -> list[tuple[str, Condition | Filled]]:
+def _kept(open_now: tuple[Episode, ...], anchor: str) -> Details:
+    """What failed at the gate of the present stage, while that is open."""
+    return next((one.details for one in open_now if one.anchor == anchor), ())
+
+
+def _gate(case: Case) -> Gate:
     """The conditions of the present stage's gate, by the name that the evidence shows."""
-    gate: list[tuple[str, Condition | Filled]] = []
     before = previous_entry(case)
-    left = None if before is None else case.rules.stage(case.deal, before.stage)
+    left = None if before is None else case.stages.get(before.stage)
     if left is not None and left.is_open and left.order < case.stage.order:
-        gate += [(f"exit of {left.name}: {one.name}", one) for one in left.exit]
-    return gate + [(f"entry of {case.stage.name}: {one.name}", one) for one in case.stage.entry]
+        return left.exit_gate + case.stage.entry_gate
+    return case.stage.entry_gate
 
 
 def _listed(names: list[str]) -> str:

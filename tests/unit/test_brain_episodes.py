@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from signals.deal import Deal, Mark
 from signals.episodes import Episode, Finding, Occasion, compare
@@ -31,7 +31,7 @@ LEAD = created(at(0), stage="Lead")
 
 
 def backfill(event: DealEvent) -> DealEvent:
-    return msgspec.structs.replace(event, origin="backfill")
+    return replace(event, origin="backfill")
 
 
 MUTED = [
@@ -136,7 +136,7 @@ ON = Occasion(at(3), at(3), MARK)
 
 def episode(**changes: object) -> Episode:
     base = Episode(Kind.CLOSE_DATE_PUSHED, "a", Severity.WARNING, at(1), told=True, reason="r", causes=(MARK,))
-    return msgspec.structs.replace(base, **changes)
+    return replace(base, **changes)
 
 
 FINDING = Finding("r", anchor="a")
@@ -145,13 +145,13 @@ COMPARED = [
     ("nothing then, nothing now", (), (), []),
     ("a finding opens", (), (FINDING,), [Step.OPENED]),
     ("the same finding says nothing", (episode(),), (FINDING,), []),
-    ("another reason is an update", (episode(),), (FINDING._replace(reason="s"),), [Step.UPDATED]),
-    ("another severity is an update", (episode(),), (FINDING._replace(severity=Severity.CRITICAL),), [Step.UPDATED]),
-    ("another detail is an update", (episode(),), (FINDING._replace(details=({"x": 1},)),), [Step.UPDATED]),
-    ("a later end alone is not worth a word", (episode(expires_us=1),), (FINDING._replace(expires_us=2),), []),
+    ("another reason is an update", (episode(),), (replace(FINDING, reason="s"),), [Step.UPDATED]),
+    ("another severity is an update", (episode(),), (replace(FINDING, severity=Severity.CRITICAL),), [Step.UPDATED]),
+    ("another detail is an update", (episode(),), (replace(FINDING, details=({"x": 1},)),), [Step.UPDATED]),
+    ("a later end alone is not worth a word", (episode(expires_us=1),), (replace(FINDING, expires_us=2),), []),
     ("no finding resolves", (episode(),), (), [Step.RESOLVED]),
-    ("another anchor is another episode", (episode(),), (FINDING._replace(anchor="b"),), [Step.OPENED, Step.RESOLVED]),
-    ("a finding without an anchor goes on with what runs", (episode(),), (FINDING._replace(anchor=None),), []),
+    ("another anchor is another episode", (episode(),), (replace(FINDING, anchor="b"),), [Step.OPENED, Step.RESOLVED]),
+    ("a finding without an anchor goes on with what runs", (episode(),), (replace(FINDING, anchor=None),), []),
 ]
 
 
@@ -166,7 +166,7 @@ def test_compare(open_now: tuple[Episode, ...], findings: tuple[Finding, ...], s
 
 def test_value_and_limit_stay_those_of_the_opening() -> None:
     known = episode(observed=2.0, limit=2.0)
-    finding = FINDING._replace(reason="worse", observed=3.0, limit=5.0)
+    finding = replace(FINDING, reason="worse", observed=3.0, limit=5.0)
     ((kept,), _) = compare(Deal(KEY, SOURCE), Kind.CLOSE_DATE_PUSHED, (known,), (finding,), ON)
     assert (kept.reason, kept.observed, kept.limit, kept.opened_us) == ("worse", 2.0, 2.0, at(1))
 
@@ -174,5 +174,5 @@ def test_value_and_limit_stay_those_of_the_opening() -> None:
 def test_a_condition_without_an_anchor_is_anchored_at_the_event_that_made_it_true() -> None:
     (made,), _ = compare(Deal(KEY, SOURCE), Kind.SQL_UNQUALIFIED, (), (Finding("r"),), ON)
     assert (made.anchor, made.causes) == ("e1", (MARK,))
-    (by_time,), _ = compare(Deal(KEY, SOURCE), Kind.SQL_UNQUALIFIED, (), (Finding("r"),), ON._replace(cause=None))
+    (by_time,), _ = compare(Deal(KEY, SOURCE), Kind.SQL_UNQUALIFIED, (), (Finding("r"),), replace(ON, cause=None))
     assert by_time.anchor == "2024-03-04T00:00:00Z"

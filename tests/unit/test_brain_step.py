@@ -42,9 +42,9 @@ class Heard:
 
 def taken(state: State, event: DealEvent | Tick, offset: int) -> tuple[State, list[Transition], Fate]:
     """One step of a deal that is not forgotten."""
-    after, said, _, fate = step(PANEL, state, Stored(event, offset))
-    assert after is not None
-    return after, said, fate
+    stepped = step(PANEL, state, Stored(event, offset))
+    assert stepped.state is not None
+    return stepped.state, stepped.transitions, stepped.fate
 
 
 def arrive(log: list[DealEvent | Tick]) -> tuple[State, list[Transition], Counter[Fate]]:
