@@ -163,15 +163,15 @@ class Lane:
         if plan.attachment.state_topic is None:
             return NoStore()
         await self._lanes.check_counts(plan.attachment.topics, plan.topic)
-        async with state_log(self._settings, plan.topic, plan.partition) as found:
-            store = self._store
-            if store is None or not found.continues(store):
-                if store is not None:
-                    store.close()
-                store = make_store(self._settings, plan.topic, plan.partition, found.span, self._append)
-            store.append_with(self._append)
-            self._store = store
-            await found.read_on(store)
+        found = await state_log(self._lanes.tools.link, plan.topic, plan.partition)
+        store = self._store
+        if store is None or not found.continues(store):
+            if store is not None:
+                store.close()
+            store = make_store(self._settings, plan.topic, plan.partition, found.span, self._append)
+        store.append_with(self._append)
+        self._store = store
+        await found.read_on(store)
         self._lanes.count_load(time.monotonic() - began)
         return store
 

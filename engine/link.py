@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping
+from enum import IntEnum
 from typing import Any
 
 import structlog
@@ -39,6 +40,14 @@ WARN_EVERY_S = 5.0
 Place = tuple[str, int]
 
 
+class Line(IntEnum):
+    """Connections to a node: it answers each in order, so what may take long has its own. aiokafka's two, and ours."""
+
+    WRITING = ConnectionGroup.DEFAULT.value
+    COORDINATING = ConnectionGroup.COORDINATION.value
+    LOADING = 2
+
+
 class Link:
     """The broker as the transactions of one program see it. Waits for what is away for as long as the caller does."""
 
@@ -65,10 +74,9 @@ class Link:
         if made is not None:
             await made.close()
 
-    async def send(self, node: int, request: object, *, to_coordinator: bool = False) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
+    async def send(self, node: int, request: object, line: Line = Line.WRITING) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
         """Ask a node. Raises `NodeNotReadyError` where nothing was sent; any other `KafkaError` leaves that open."""
-        group = ConnectionGroup.COORDINATION if to_coordinator else ConnectionGroup.DEFAULT
-        return await self._client.send(node, request, group=group)
+        return await self._client.send(node, request, group=line)
 
     async def leader(self, topic: str, partition: int) -> int:
         """The node that leads a partition; waits until there is one."""
@@ -110,7 +118,7 @@ class Link:
         while True:
             node = await self.group_coordinator(group)
             try:
-                answer = await self.send(node, OffsetFetchRequest(group, list(by_topic.items())), to_coordinator=True)
+                answer = await self.send(node, OffsetFetchRequest(group, list(by_topic.items())), Line.COORDINATING)
                 return _offsets(answer)
             except KafkaError as error:
                 if not error.retriable:

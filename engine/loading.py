@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 
 from engine.link import Link
+from engine.logs import read_pairs, span_of
 from engine.metrics import EngineMetrics
 from engine.rocks import RocksStore
 from engine.settings import EngineSettings
 from engine.state import AppendChanges, LoadedStore, MemoryStore
-from engine.tail import Span, read_span, reader, span_of
+from engine.tail import Span
 from engine.writer import BatchWriter
 
 log = structlog.get_logger(__name__)
@@ -31,11 +29,14 @@ class Tools(NamedTuple):
 
 
 class StateLog:
-    """The log of one partition's state, open for reading. `span` is what it held when it was opened."""
+    """The log of one partition's state, as far as transactions have committed it.
 
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, partition: int, span: Span) -> None:
+    `span` is what it held when it was opened.
+    """
+
+    def __init__(self, link: Link, topic: str, partition: int, span: Span) -> None:
         self.span = span
-        self._consumer = consumer
+        self._link = link
         self._topic = topic
         self._partition = partition
 
@@ -45,22 +46,20 @@ class StateLog:
         return position is not None and self.span.first <= position <= self.span.end
 
     async def read_on(self, store: LoadedStore) -> None:
-        """Fill the store up to the end, from where it stands."""
+        """Fill the store up to the end, from where it stands. Raises `KafkaError` for what waiting cannot mend."""
         began, loaded = time.monotonic(), 0
         resume = store.resume_offset()
         rest = self.span if resume is None else self.span._replace(first=resume)
-        async for records, position in read_span(self._consumer, self._topic, self._partition, rest):
-            store.absorb(records, position)
-            loaded += len(records)
+        async for chunk in read_pairs(self._link, self._topic, self._partition, rest):
+            store.absorb(chunk.pairs, chunk.next_offset)
+            loaded += len(chunk.pairs)
         seconds = round(time.monotonic() - began, 3)
         log.info("state loaded", topic=self._topic, partition=self._partition, records=loaded, seconds=seconds)
 
 
-@asynccontextmanager
-async def state_log(settings: EngineSettings, topic: str, partition: int) -> AsyncIterator[StateLog]:
-    """The log of a partition, as far as transactions have committed it. Raises what the broker raises."""
-    async with reader(settings.broker, [(topic, partition)]) as consumer:
-        yield StateLog(consumer, topic, partition, await span_of(consumer, topic, partition))
+async def state_log(link: Link, topic: str, partition: int) -> StateLog:
+    """The log of a partition. Raises `KafkaError` for what waiting cannot mend."""
+    return StateLog(link, topic, partition, await span_of(link, topic, partition))
 
 
 def make_store(settings: EngineSettings, topic: str, partition: int, span: Span, append: AppendChanges) -> LoadedStore:

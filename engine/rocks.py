@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from rocksdict import Options, Rdict, WriteBatch
 
-from engine.records import Record
-from engine.state import AppendChanges, Changes, unsettled
+from engine.state import AppendChanges, Changes, Pair, unsettled
 from engine.tail import Span
 
 _DATA = b"d"
@@ -96,9 +95,9 @@ class RocksStore:
         """Where the files end; None: they are empty."""
         return None if self._mark is None else self._mark.position
 
-    def absorb(self, records: Iterable[Record], next_offset: int) -> None:
-        """Take in records of the log."""
-        self._write({record.key: record.value for record in records if record.key is not None}, next_offset)
+    def absorb(self, pairs: Iterable[Pair], next_offset: int) -> None:
+        """Take in keys and values of the log."""
+        self._write(pairs, next_offset)
 
     def changes(self) -> Changes:
         """A copy of what is not yet durable."""
@@ -106,7 +105,7 @@ class RocksStore:
 
     def settle(self, changes: Mapping[bytes, bytes | None], next_offset: int) -> None:
         """These changes are durable: write them to disk, with the log's offset."""
-        self._write(changes, next_offset)
+        self._write(changes.items(), next_offset)
         self._dirty = unsettled(self._dirty, changes)
 
     def forget_changes(self) -> None:
@@ -125,9 +124,9 @@ class RocksStore:
         """An estimate of the number of keys, by RocksDB."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
 
-    def _write(self, changes: Mapping[bytes, bytes | None], position: int) -> None:
+    def _write(self, pairs: Iterable[Pair], position: int) -> None:
         batch = WriteBatch(raw_mode=True)
-        for key, value in changes.items():
+        for key, value in pairs:
             if value is None:
                 batch.delete(_DATA + key)
             else:

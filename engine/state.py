@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from engine.records import Extent, Record
+from engine.records import Extent
 
+Pair = tuple[bytes, bytes | None]
 Changes = dict[bytes, bytes | None]
 AppendChanges = Callable[[Mapping[bytes, bytes | None]], Awaitable[Extent]]
 
@@ -44,8 +45,8 @@ class LoadedStore(Store, Protocol):
         """Where to go on reading the log; None reads it from the beginning."""
         ...
 
-    def absorb(self, records: Iterable[Record], next_offset: int) -> None:
-        """Take in records of the log, which reach up to `next_offset`, as already durable."""
+    def absorb(self, pairs: Iterable[Pair], next_offset: int) -> None:
+        """Take in keys and values of the log, which reach up to `next_offset`, as already durable."""
         ...
 
     def changes(self) -> Changes:
@@ -96,7 +97,7 @@ class NoStore:
         """There is no log."""
         return None
 
-    def absorb(self, records: Iterable[Record], next_offset: int) -> None:
+    def absorb(self, pairs: Iterable[Pair], next_offset: int) -> None:
         """Nothing to take in."""
 
     def changes(self) -> Changes:
@@ -159,11 +160,9 @@ class MemoryStore:
         """Where the log was read or written to last."""
         return self._position
 
-    def absorb(self, records: Iterable[Record], next_offset: int) -> None:
-        """Take in records of the log."""
-        for record in records:
-            if record.key is not None:
-                self._set(record.key, record.value)
+    def absorb(self, pairs: Iterable[Pair], next_offset: int) -> None:
+        """Take in keys and values of the log."""
+        self._set_all(pairs)
         self._position = next_offset
 
     def changes(self) -> Changes:
@@ -172,8 +171,7 @@ class MemoryStore:
 
     def settle(self, changes: Mapping[bytes, bytes | None], next_offset: int) -> None:
         """These changes are durable."""
-        for key, value in changes.items():
-            self._set(key, value)
+        self._set_all(changes.items())
         self._position = next_offset
         self._dirty = unsettled(self._dirty, changes)
 
@@ -192,11 +190,13 @@ class MemoryStore:
         """How many keys there are, those that are not yet durable left out."""
         return len(self._values)
 
-    def _set(self, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            self._values.pop(key, None)
-        else:
-            self._values[key] = value
+    def _set_all(self, pairs: Iterable[Pair]) -> None:
+        values = self._values
+        for key, value in pairs:
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
 
 
 _NEVER = object()

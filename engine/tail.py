@@ -1,4 +1,4 @@
-"""Reading one partition up to where it ends now, in batches; for loading state and for looking back.
+"""Looking at what stands in partitions, the last records or the first unread ones; for the clock.
 
 By position, not by counting records: compaction leaves holes, and a transaction marker takes an offset without being
 a record, so the last record may stand well before the end.
@@ -21,7 +21,6 @@ POLL_MS = 1_000
 
 
 Isolation = Literal["read_committed", "read_uncommitted"]
-Chunk = tuple[list[Record], int]
 Place = tuple[str, int]
 
 
@@ -47,7 +46,7 @@ async def reader(
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no group over these partitions; closed at the end. It sees committed records unless told otherwise.
 
-    It fetches nothing until `read_span` asks. `fetch_bytes` is what it asks of a partition at a time (a larger record
+    It fetches nothing until `peek` asks. `fetch_bytes` is what it asks of a partition at a time (a larger record
     comes whole), `wait_ms` how long the broker may hold a fetch that finds nothing. All partitions are named at once,
     for aiokafka takes up to a second to learn of a topic.
     """
@@ -69,30 +68,6 @@ async def reader(
         yield consumer
     finally:
         await consumer.stop()
-
-
-async def span_of(consumer: AIOKafkaConsumer, topic: str, partition: int) -> Span:
-    """What the partition holds now."""
-    place = TopicPartition(topic, partition)
-    first = await consumer.beginning_offsets([place])
-    end = await consumer.end_offsets([place])
-    return Span(first[place], end[place])
-
-
-async def read_span(consumer: AIOKafkaConsumer, topic: str, partition: int, span: Span) -> AsyncIterator[Chunk]:
-    """The records of the span, in chunks, each with the offset at which reading goes on.
-
-    The last chunk ends at the span's end or after it, and may be without records.
-    """
-    if span.first >= span.end:
-        return
-    place = TopicPartition(topic, partition)
-    with _fetching(consumer, {place: span}):
-        position = span.first
-        while position < span.end:
-            got = await consumer.getmany(place, timeout_ms=POLL_MS)
-            position = await consumer.position(place)
-            yield [to_record(topic, partition, raw) for raw in got.get(place, ())], position
 
 
 async def peek(consumer: AIOKafkaConsumer, spans: Mapping[Place, Span], limit: int) -> dict[Place, list[Record]]:

@@ -25,7 +25,7 @@ from aiokafka.protocol.transaction import (
     TxnOffsetCommitRequest,
 )
 
-from engine.link import REQUEST_TIMEOUT_MS, Link, Place
+from engine.link import REQUEST_TIMEOUT_MS, Line, Link, Place
 from engine.packing import MAX_SEQUENCE, Packed, Row, Stamp, pack
 from engine.records import Extent
 
@@ -217,7 +217,7 @@ class Transaction:
         while True:
             node = await find()
             try:
-                answer = await self._link.send(node, request, to_coordinator=True)
+                answer = await self._link.send(node, request, Line.COORDINATING)
             except NodeNotReadyError as error:  # it was not sent
                 await patience.pause(repr(error))
                 continue

@@ -17,12 +17,13 @@ from prometheus_client import CollectorRegistry
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.embedded import EmbeddedBroker
+from engine.link import Link
 from engine.loading import state_log
+from engine.logs import span_of
 from engine.metrics import EngineMetrics
 from engine.records import Extent, Output
 from engine.settings import Broker, EngineSettings
 from engine.state import MemoryStore
-from engine.tail import read_span, reader, span_of
 from engine.writer import BatchWriter
 from tests.brokers.apache import KafkaCluster, NoKafkaError
 from tests.brokers.matrix import on_brokers, on_kafka
@@ -42,8 +43,8 @@ def make_topic(broker: Broker, name: str, partitions: int = 1, **config: str) ->
 
 async def stable(broker: Broker, topic: str, end: int) -> None:
     """Wait until the last transaction's marker is written: Kafka writes it a moment after it has said yes."""
-    async with asyncio.timeout(SETTLE_S), reader(broker, [(topic, 0)]) as consumer:
-        while (await span_of(consumer, topic, 0)).end < end:  # noqa: ASYNC110  # the broker sets no event
+    async with asyncio.timeout(SETTLE_S), linked(broker) as link:
+        while (await span_of(link, topic, 0)).end < end:  # noqa: ASYNC110  # the broker sets no event
             await asyncio.sleep(0.02)
 
 
@@ -52,12 +53,23 @@ async def never(_: Mapping[bytes, bytes | None]) -> Extent:
     raise AssertionError
 
 
-async def loaded(broker: Broker, topic: str, folder: Path) -> dict[bytes, bytes]:
+@asynccontextmanager
+async def linked(broker: Broker) -> AsyncIterator[Link]:
+    """The broker as the transactions see it."""
+    settings = EngineSettings(name="contract", broker=broker, data_dir=Path())
+    link = Link(settings, EngineMetrics(CollectorRegistry(), "contract"))
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.stop()
+
+
+async def loaded(broker: Broker, topic: str) -> dict[bytes, bytes]:
     """The state that the first partition of a topic holds."""
-    settings = EngineSettings(name=topic, broker=broker, data_dir=folder)
     store = MemoryStore(never)
-    async with state_log(settings, topic, 0) as found:
-        await found.read_on(store)
+    async with linked(broker) as link:
+        await (await state_log(link, topic, 0)).read_on(store)
     return dict(store.items())
 
 
@@ -112,11 +124,11 @@ async def settle(members: Sequence[AIOKafkaConsumer], partitions: int) -> None:
 
 async def test_the_end_offset_counts_every_record_of_a_batch(broker: Broker, fresh: str) -> None:
     make_topic(broker, fresh)
-    async with producer(broker) as client, reader(broker, [(fresh, 0)]) as consumer:
+    async with producer(broker) as client, linked(broker) as link:
         await append(client, fresh, 100)
-        assert await span_of(consumer, fresh, 0) == (0, 100)
+        assert await span_of(link, fresh, 0) == (0, 100)
         await append(client, fresh, 7)
-        assert await span_of(consumer, fresh, 0) == (0, 107)
+        assert await span_of(link, fresh, 0) == (0, 107)
 
 
 async def test_a_group_goes_on_where_it_committed(broker: Broker, fresh: str) -> None:
@@ -208,9 +220,7 @@ async def test_a_frozen_member_loses_its_partitions(broker: Broker, fresh: str, 
 
 
 @pytest.mark.parametrize("ending", ["committed", "aborted"])
-async def test_state_loads_from_a_log_that_ends_in_a_marker(
-    broker: Broker, fresh: str, ending: str, tmp_path: Path
-) -> None:
+async def test_state_loads_from_a_log_that_ends_in_a_marker(broker: Broker, fresh: str, ending: str) -> None:
     make_topic(broker, fresh, 1, cleanup_policy="compact")
     async with producer(broker, transactional_id=fresh) as client:
         async with client.transaction():
@@ -221,7 +231,7 @@ async def test_state_loads_from_a_log_that_ends_in_a_marker(
             await client.abort_transaction()
     await stable(broker, fresh, 51 if ending == "committed" else 122)
     async with asyncio.timeout(SETTLE_S):
-        assert await loaded(broker, fresh, tmp_path) == {b"%d" % number: b"value" for number in range(50)}
+        assert await loaded(broker, fresh) == {b"%d" % number: b"value" for number in range(50)}
 
 
 async def test_readers_see_committed_transactions_only(broker: Broker, fresh: str) -> None:
@@ -286,10 +296,7 @@ async def test_a_message_of_fifteen_megabytes_passes(broker: Broker, fresh: str,
         await writer.write([Output(fresh, b"key", value)])
     finally:
         await writer.stop()
-    async with reader(broker, [(fresh, 0)]) as consumer:
-        span = await span_of(consumer, fresh, 0)
-        read = [record.value async for records, _ in read_span(consumer, fresh, 0, span) for record in records]
-    assert read == [value]
+    assert await loaded(broker, fresh) == {b"key": value}
 
 
 @on_kafka
@@ -317,7 +324,7 @@ async def test_state_loads_from_a_log_that_compaction_has_thinned(broker: Broker
             while len(list(read_all(broker, fresh))) > 60:  # noqa: ASYNC110  # the cleaner tells nobody
                 await asyncio.sleep(0.3)
         async with asyncio.timeout(SETTLE_S):
-            assert await loaded(broker, fresh, tmp_path) == {b"4": b"19"}
+            assert await loaded(broker, fresh) == {b"4": b"19"}
     finally:
         await writer.stop()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.records import Extent, Record
+from engine.records import Extent
 from engine.rocks import WARM_LIMIT_S, RocksStore
 from engine.state import LoadedStore, MemoryStore, NoStore
 from engine.tail import Span
@@ -54,10 +54,6 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
         store.close()
 
 
-def record(offset: int, key: bytes, value: bytes | None) -> Record:
-    return Record("state", 0, offset, 0, key, value)
-
-
 async def test_a_change_is_visible_at_once_and_logged_on_flush(make: MakeStore) -> None:
     log = Log()
     store = make(log)
@@ -87,7 +83,7 @@ async def test_a_flush_without_changes_writes_nothing(make: MakeStore) -> None:
 async def test_what_comes_from_the_log_is_not_written_again(make: MakeStore) -> None:
     log = Log()
     store = make(log)
-    store.absorb([record(0, b"a", b"1"), record(1, b"b", b"2"), record(2, b"a", None)], 3)
+    store.absorb([(b"a", b"1"), (b"b", b"2"), (b"a", None)], 3)
     await store.flush()
     assert dict(store.items()) == {b"b": b"2"}
     assert log.entries == []
@@ -133,7 +129,7 @@ async def test_files_that_cannot_stand_for_the_log_are_dropped(
 ) -> None:
     log = Log()
     first = open_rocks(tmp_path, log, 0)
-    first.absorb([record(0, b"a", b"1")], 1)
+    first.absorb([(b"a", b"1")], 1)
     first.close()
     second = open_rocks(tmp_path, log, span.end, now_s, span.first)
     assert second.resume_offset() is None, sentence
