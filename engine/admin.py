@@ -29,6 +29,8 @@ from engine.writer import by_partition
 
 CONNECT_MS = 5_000
 POLL_MS = 1_000
+#: As long as a transaction may stay open (law 7).
+TRANSACTION_MS = 10_000
 
 T = TypeVar("T")
 Options = Mapping[str, object]
@@ -200,6 +202,28 @@ def produce(broker: Broker, outputs: Iterable[Output]) -> int:
         producer.flush()
         for future in sent:
             future.get(timeout=CONNECT_MS / 1000)
+    return len(sent)
+
+
+def produce_together(broker: Broker, outputs: Iterable[Output], transactional_id: str) -> int:
+    """Write records in one transaction: readers of committed records see all of them or none; how many.
+
+    Who else writes under the same id is fenced off. Raises `BrokerAway`, `LookupError`, and `KafkaError` for what the
+    broker refuses.
+    """
+    placed = by_partition(outputs, _Counts(broker), 0)
+    options = _WRITING | {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_MS}
+    with _client(broker, KafkaProducer, options) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        try:
+            sent = [_send(producer, *place, copy) for place, copies in placed.items() for copy in copies]
+            for future in sent:
+                future.get(timeout=CONNECT_MS / 1000)
+        except BaseException:
+            producer.abort_transaction()
+            raise
+        producer.commit_transaction()
     return len(sent)
 
 

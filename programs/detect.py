@@ -2,42 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from weakref import WeakSet
 
 import msgspec
+import structlog
 
 from engine.records import Batch, Output, Record
 from engine.state import Store
 from programs.aside import UNDECODABLE_EVENT, put_aside
+from programs.published import Published
 from programs.times import Times
+from signals.definitions import named
 from signals.emit import Position
 from signals.judge import Panel, Stored
 from signals.metrics import UNDECODABLE, DetectMetrics
-from signals.partition import Partition
+from signals.partition import Partition, versions_in
 from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS
 from topics.codec import decode_deal_event, encode
 from topics.outcomes import Rejected
 from topics.signals import Signal
 from topics.views import DealView
 
+log = structlog.get_logger("detect")
+
 
 class Detect:
     """The processor of one partition of `deal.events`. Its state: one value per deal."""
 
-    def __init__(self, panel: Panel, metrics: DetectMetrics, times: Times, partition: int, store: Store) -> None:
-        self._metrics, self._times = metrics, times
-        self.partition = Partition(panel, store, Position(DEAL_EVENTS, partition))
+    def __init__(  # noqa: PLR0913, PLR0917 - what a processor is made of
+        self,
+        panel: Panel,
+        metrics: DetectMetrics,
+        times: Times,
+        partition: int,
+        store: Store,
+        published: Published | None = None,
+    ) -> None:
+        self._own, self._metrics, self._times = panel, metrics, times
+        self._position, self._store, self._published = Position(DEAL_EVENTS, partition), store, published
+        self.partition = None if self._missing(versions_in(store)) else self._opened()
 
-    def process(self, batch: Batch) -> Sequence[Output]:
-        """Fold a batch; say what is to be said."""
+    def process(self, batch: Batch) -> Sequence[Output] | Awaitable[Sequence[Output]]:
+        """Fold a batch; say what is to be said. It waits for definitions that the log names and nobody knows yet."""
         outputs: list[Output] = []
         stored: list[Stored] = []
         for record in batch.records:
             one = self._decoded(record, outputs)
             if one is not None:
                 stored.append(one)
+        needed = [*(versions_in(self._store) if self.partition is None else ()), *named(stored)]
+        if self._missing(needed):
+            return self._waited(needed, stored, batch, outputs)
+        return self._folded(stored, batch, outputs)
+
+    def _missing(self, versions: Iterable[str]) -> bool:
+        return self._published is not None and bool(self._published.missing(versions))
+
+    async def _waited(
+        self, versions: list[str], stored: list[Stored], batch: Batch, outputs: list[Output]
+    ) -> Sequence[Output]:
+        if self._published is not None:
+            await self._published.wait_for(versions)
+        return self._folded(stored, batch, outputs)
+
+    def _opened(self) -> Partition:
+        panels = None if self._published is None else self._published.panel
+        partition = Partition(self._own, self._store, self._position, panels)
+        own = self._own.rules.version
+        if partition.switched and partition.version != own:
+            log.warning(
+                "the log decides: the own playbook file does not count",
+                partition=partition.number,
+                version=partition.version,
+                own=own,
+            )
+        return partition
+
+    def _folded(self, stored: list[Stored], batch: Batch, outputs: list[Output]) -> list[Output]:
+        self.partition = self.partition or self._opened()
+        before = self.partition.version
         folded = self.partition.fold(stored)
+        if self.partition.version != before:
+            log.info(
+                "definitions switched",
+                partition=self.partition.number,
+                version=self.partition.version,
+                before=before,
+                deals_to_judge=self.partition.behind,
+            )
         for fate, count in folded.fates.items():
             self._metrics.events.labels(fate.value).inc(count)
         at_us = batch.records[-1].timestamp_us
@@ -76,14 +129,14 @@ class Detect:
 class MakeDetect:
     """Makes the processors of one process, and knows which are alive: their sums are what Prometheus reads."""
 
-    def __init__(self, panel: Panel, times: Times) -> None:
-        self._panel, self._times = panel, times
+    def __init__(self, panel: Panel, times: Times, published: Published | None = None) -> None:
+        self._panel, self._times, self._published = panel, times, published
         self._alive: WeakSet[Detect] = WeakSet()
         self._metrics: DetectMetrics | None = None
 
     def served(self) -> list[Partition]:
         """The partitions that are served here now."""
-        return [detect.partition for detect in self._alive]
+        return [detect.partition for detect in self._alive if detect.partition is not None]
 
     def report_to(self, metrics: DetectMetrics) -> None:
         """Count into these metrics from now on."""
@@ -94,6 +147,6 @@ class MakeDetect:
         if self._metrics is None:
             message = "report_to comes first"
             raise RuntimeError(message)
-        detect = Detect(self._panel, self._metrics, self._times, partition, store)
+        detect = Detect(self._panel, self._metrics, self._times, partition, store, self._published)
         self._alive.add(detect)
         return detect

@@ -9,7 +9,7 @@ by, and still a part of the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 
 from alerts.fanout import fan_out
 from alerts.metrics import Metrics
@@ -18,12 +18,12 @@ from alerts.reading import Unreadable, read_signal, read_told
 from alerts.values import Decision, Heard, decode_heard, decode_said
 from engine.records import Batch, Output, Record
 from engine.state import Store
-from playbook.model import Playbook
-from playbook.owners import Directory
 from programs.aside import put_unreadable_aside
+from programs.published import Published, by_their_definitions
 from topics.catalog import ALERT_INBOX, ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
 from topics.codec import encode
 from topics.instants import DAY_US
+from topics.signals import Signal
 
 FANOUT_INPUT = DEAL_SIGNALS
 POLICY_INPUT = ALERT_INBOX
@@ -32,22 +32,29 @@ POLICY_INPUT = ALERT_INBOX
 class FanOutAgent:
     """The processor of one partition of `deal.signals`. Its state: who has heard of which open signal."""
 
-    def __init__(self, playbook: Playbook, metrics: Metrics, store: Store) -> None:
-        self._playbook = playbook
-        self._directory = Directory(playbook.owners)
+    def __init__(self, published: Published, metrics: Metrics, store: Store) -> None:
+        self._published = published
         self._metrics = metrics
         self._store = store
 
-    def process(self, batch: Batch) -> Sequence[Output]:
-        """One inbox entry per recipient, or one line in the log that says why there is none."""
-        return [output for record in batch.records for output in self._one(record)]
+    def process(self, batch: Batch) -> Sequence[Output] | Awaitable[Sequence[Output]]:
+        """One inbox entry per recipient, or one line in the log that says why there is none.
 
-    def _one(self, record: Record) -> Iterator[Output]:
-        signal = read_signal(record.value or b"")
+        Who hears of a signal is said by the definitions that it names.
+        """
+        read = [(record, read_signal(record.value or b"")) for record in batch.records]
+        return by_their_definitions(
+            self._published,
+            [signal for _, signal in read if isinstance(signal, Signal)],
+            lambda: [output for record, signal in read for output in self._one(record, signal)],
+        )
+
+    def _one(self, record: Record, signal: Signal | Unreadable) -> Iterator[Output]:
         if isinstance(signal, Unreadable):
             yield put_unreadable_aside(record, signal, self._metrics)
             return
-        fanned = fan_out(self._playbook, self._directory, self._heard(signal.id), signal, record.timestamp_us)
+        playbook, directory = self._published.playbook(signal.playbook), self._published.directory(signal.playbook)
+        fanned = fan_out(playbook, directory, self._heard(signal.id), signal, record.timestamp_us)
         self._store.put(signal.id.encode(), encode(fanned.heard) if fanned.heard else None)
         for told in fanned.told:
             yield Output(ALERT_INBOX, told.recipient.key.encode(), encode(told))
@@ -101,9 +108,9 @@ def logged(decision: Decision, metrics: Metrics) -> Output:
     return Output(ALERT_LOG, decision.signal.encode(), encode(decision))
 
 
-def make_fanout(playbook: Playbook, metrics: Metrics, _partition: int, store: Store) -> FanOutAgent:
+def make_fanout(published: Published, metrics: Metrics, _partition: int, store: Store) -> FanOutAgent:
     """The fan-out of a partition; bind the first two with `functools.partial`."""
-    return FanOutAgent(playbook, metrics, store)
+    return FanOutAgent(published, metrics, store)
 
 
 def make_policy(metrics: Metrics, _partition: int, store: Store) -> PolicyAgent:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -23,8 +24,8 @@ from alerts.values import Decision, Delivery, Recipient
 from alerts.voice import Spot, Voice
 from engine.records import Batch, Output
 from engine.state import Store
-from playbook.model import Playbook
 from programs.aside import put_unreadable_aside
+from programs.published import Published
 from topics.catalog import ALERT_LOG, ALERT_OUTBOX
 from topics.codec import encode
 from topics.instants import DAY_US, rfc3339
@@ -87,15 +88,18 @@ class Terminal:
 class Send:
     """The processor of one partition: in order for one recipient, several recipients at once."""
 
-    def __init__(self, world: World, store: Store, at_once: int = AT_ONCE) -> None:
-        self._world = world
+    def __init__(self, world: World, store: Store, at_once: int = AT_ONCE, published: Published | None = None) -> None:
+        self._world, self._published = world, published
         self._ledger = StoredLedger(store)
-        self._courier = Courier(world, self._ledger)
+        self._couriers: dict[str | None, Courier] = {}
         self._at_once = at_once
         self._swept_day = 0
 
     async def process(self, batch: Batch) -> Sequence[Output]:
-        """Deliver everything; what could not be said is logged with its reason."""
+        """Deliver everything, in the words of the definitions that each signal names.
+
+        What could not be said is logged with its reason.
+        """
         queues: dict[str, list[Delivery]] = {}
         outputs: list[Output] = []
         for record in batch.records:
@@ -104,6 +108,9 @@ class Send:
                 outputs.append(put_unreadable_aside(record, delivery, self._world.metrics))
             else:
                 queues.setdefault(delivery.recipient.key, []).append(delivery)
+        versions = {each.signal.playbook for queue in queues.values() for each in queue}
+        if self._published is not None and self._published.unsought(versions):
+            await self._published.find(versions)
         free = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._queue(free, each)) for each in queues.values()]
@@ -112,8 +119,17 @@ class Send:
 
     async def _queue(self, free: asyncio.Semaphore, deliveries: list[Delivery]) -> list[Output]:
         async with free:
-            ends = [(each, await self._courier.deliver(each)) for each in deliveries]
+            ends = [(each, await self._courier(each).deliver(each)) for each in deliveries]
         return [self._logged(each, end) for each, end in ends if end.reason not in (None, Reason.ALREADY_SAID)]
+
+    def _courier(self, delivery: Delivery) -> Courier:
+        """The courier who knows the fallback channel of the signal's definitions."""
+        fallback = self._world.fallback
+        if self._published is not None:
+            fallback = self._published.playbook(delivery.signal.playbook).fallback_channel
+        if fallback not in self._couriers:
+            self._couriers[fallback] = Courier(replace(self._world, fallback=fallback), self._ledger)
+        return self._couriers[fallback]
 
     def _logged(self, delivery: Delivery, end: End) -> Output:
         reason = end.reason or Reason.TOLD
@@ -140,9 +156,9 @@ class Send:
             self._ledger.sweep(now_us)
 
 
-def make_send(world: World, _partition: int, store: Store) -> Send:
-    """The processor of a partition; bind the first with `functools.partial`."""
-    return Send(world, store)
+def make_send(world: World, _partition: int, store: Store, *, published: Published | None = None) -> Send:
+    """The processor of a partition; bind the first, and `published`, with `functools.partial`."""
+    return Send(world, store, published=published)
 
 
 def make_voice(token: str | None, api_url: str | None, metrics: Metrics, write: Callable[[str], None]) -> Voice:
@@ -155,18 +171,17 @@ def slack_trouble(voice: Voice) -> str | None:
     return voice.trouble if isinstance(voice, Slack) else None
 
 
-def make_world(playbook: Playbook, voice: Voice, metrics: Metrics, patience: Patience = PATIENCE) -> World:
-    """The world of a running program: the wall clock, real waiting, the playbook's words and fallback channel."""
+def make_world(published: Published, voice: Voice, metrics: Metrics, patience: Patience = PATIENCE) -> World:
+    """The world of a running program: the wall clock, real waiting, the playbook's words."""
     return World(
         voice=voice,
-        compose=functools.partial(_compose, playbook),
+        compose=functools.partial(_compose, published),
         metrics=metrics,
         now_us=lambda: time.time_ns() // 1000,
         sleep=asyncio.sleep,
-        fallback=playbook.fallback_channel,
         patience=patience,
     )
 
 
-def _compose(playbook: Playbook, delivery: Delivery, via: Reason) -> Message:
-    return message(playbook, delivery.signal, via)
+def _compose(published: Published, delivery: Delivery, via: Reason) -> Message:
+    return message(published.playbook(delivery.signal.playbook), delivery.signal, via)

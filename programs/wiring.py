@@ -17,16 +17,14 @@ from programs.detect import MakeDetect
 from programs.ingest import MakeIngest
 from programs.join import make_join
 from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy
+from programs.published import Published
 from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
 from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
 from programs.startup import Ready, to_engine
 from programs.times import Times
-from signals.joining import intents_of
-from signals.judge import panel_of
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
-from signals.rules import Rules
 from topics.catalog import (
     ALERT_LEDGER,
     DEAL_EVENTS,
@@ -76,8 +74,9 @@ def tick(at_us: int, partition: int) -> Output:
 def join(ready: Ready, servers: str) -> BatchApp:
     """people.events -> deal.events, deal.signals."""
     app = _app(ready, "join", servers)
-    intents = intents_of(ready.playbook.playbook, ready.playbook.hash)
-    make = functools.partial(make_join, intents, JoinMetrics(app.registry), _times(ready))
+    published = _published(ready, app)
+    intents = published.intents(ready.playbook.hash)
+    make = functools.partial(make_join, intents, JoinMetrics(app.registry), _times(ready), published=published)
     attach(app, [PEOPLE_EVENTS], make, state_topic=STATE_JOIN)
     return app
 
@@ -85,8 +84,8 @@ def join(ready: Ready, servers: str) -> BatchApp:
 def detect(ready: Ready, servers: str) -> BatchApp:
     """deal.events -> deal.signals, deal.current."""
     app = _app(ready, "detect", servers)
-    rules = Rules(ready.playbook.playbook, ready.playbook.hash, ready.sources)
-    make = MakeDetect(panel_of(rules), _times(ready))
+    published = _published(ready, app)
+    make = MakeDetect(published.panel(ready.playbook.hash), _times(ready), published)
     make.report_to(DetectMetrics(app.registry, make.served))
     attach(app, [DEAL_EVENTS], make, state_topic=STATE_DETECT)
     return app
@@ -95,7 +94,7 @@ def detect(ready: Ready, servers: str) -> BatchApp:
 def route(ready: Ready, servers: str) -> BatchApp:
     """deal.signals -> route.*."""
     app = _app(ready, "route", servers)
-    make = functools.partial(make_route, ready.playbook.playbook, Metrics(app.registry))
+    make = functools.partial(make_route, _published(ready, app), Metrics(app.registry))
     attach(app, [ROUTE_INPUT], make, state_topic=None)
     return app
 
@@ -104,7 +103,7 @@ def notify(ready: Ready, servers: str) -> BatchApp:
     """deal.signals -> alert.inbox -> alert.outbox, alert.log."""
     app = _app(ready, "notify", servers)
     metrics = Metrics(app.registry)
-    fanout = functools.partial(make_fanout, ready.playbook.playbook, metrics)
+    fanout = functools.partial(make_fanout, _published(ready, app), metrics)
     attach(app, [FANOUT_INPUT], fanout, state_topic=STATE_FANOUT)
     attach(app, [POLICY_INPUT], functools.partial(make_policy, metrics), state_topic=STATE_NOTIFY)
     return app
@@ -117,10 +116,19 @@ def send(ready: Ready, servers: str) -> BatchApp:
     slack = ready.settings.slack
     token = None if slack.token is None else slack.token.get_secret_value()
     voice = make_voice(token, slack.api_url, metrics, _write)
-    world = make_world(ready.playbook.playbook, voice, metrics)
-    attach(app, [SEND_INPUT], functools.partial(make_send, world), state_topic=ALERT_LEDGER)
+    published = _published(ready, app)
+    world = make_world(published, voice, metrics)
+    attach(app, [SEND_INPUT], functools.partial(make_send, world, published=published), state_topic=ALERT_LEDGER)
     app.ready_checks["slack"] = functools.partial(slack_trouble, voice)
     return app
+
+
+def _published(ready: Ready, app: BatchApp) -> Published:
+    """The definitions, followed beside the program; it is not ready while its log names some that are not there."""
+    published = Published(ready.playbook, ready.sources)
+    app.background.append(published.follow(app.engine_settings.broker).run)
+    app.ready_checks["definitions"] = published.why_waiting
+    return published
 
 
 def _write(text: str) -> None:

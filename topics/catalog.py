@@ -47,9 +47,12 @@ ROUTE_PREFIX = "route."
 RAW_MAX_BYTES = 16 * 1024 * 1024
 #: A deal is the sum of its events: hundreds of fields of the customer's own, of up to 32 KB each.
 DEAL_MAX_BYTES = 16 * 1024 * 1024
+#: A playbook's file may have 1 MB (`playbook.yamltree.MAX_BYTES`); as JSON a character may take six.
+DEFINITIONS_MAX_BYTES = 8 * 1024 * 1024
 
 PEOPLE_EVENTS = "people.events"
 DEAL_EVENTS = "deal.events"
+DEFINITIONS = "definitions"
 DEAL_SIGNALS = "deal.signals"
 DEAL_CURRENT = "deal.current"
 REJECTED = "crm.rejected"
@@ -80,6 +83,16 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         400,
         doc="canonical changes of deals and ticks: the log that state and signals are a function of",
+    ),
+    Topic(
+        DEFINITIONS,
+        "version",
+        "Definition",
+        _COMPACT,
+        None,
+        partitions=1,
+        max_message_bytes=DEFINITIONS_MAX_BYTES,
+        doc="playbooks by version, for good, and which one was published last; controls on the logs switch to them",
     ),
     Topic(
         DEAL_SIGNALS,

@@ -23,12 +23,14 @@ from topics.catalog import (
     DEAL_CURRENT,
     DEAL_EVENTS,
     DEAL_SIGNALS,
+    DEFINITIONS,
     PEOPLE_EVENTS,
     REJECTED,
     ROUTE_PREFIX,
     Topic,
 )
 from topics.codec import schema_of
+from topics.definitions import Definition
 from topics.events import DealEvent, PeopleEvent
 from topics.rejections import Rejection
 from topics.signals import Signal
@@ -148,6 +150,7 @@ def _value_type(name: str) -> object:
 _VALUES: dict[str, object] = {
     PEOPLE_EVENTS: PeopleEvent,
     DEAL_EVENTS: DealEvent,
+    DEFINITIONS: Definition,
     DEAL_SIGNALS: Signal,
     DEAL_CURRENT: DealView,
     REJECTED: Rejection,

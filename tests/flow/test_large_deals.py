@@ -68,7 +68,9 @@ async def written(changes: int) -> tuple[int, dict[str, int]]:
     largest: dict[str, int] = {}
     for number in range(changes):
         record = Record(DEAL_EVENTS, 0, number, (BORN_MS + number * 1000) * 1000, b"k", long_texts(number))
-        for output in detect.process(Batch(DEAL_EVENTS, 0, (record,))):
+        outputs = detect.process(Batch(DEAL_EVENTS, 0, (record,)))
+        assert isinstance(outputs, list)
+        for output in outputs:
             size = len(output.key or b"") + len(output.value or b"")
             largest[output.topic] = max(largest.get(output.topic, 0), size)
         await store.flush()

@@ -13,11 +13,13 @@ from alerts.ledger import State, decode_entry
 from alerts.reasons import Reason
 from alerts.slack import Slack, slack_client
 from alerts.values import Op
+from playbook.load import Loaded
 from playbook.model import Audience, Response
 from programs.notify import make_fanout, make_policy
+from programs.published import Published
 from programs.route import make_route
 from programs.send import Terminal, make_send, make_voice
-from tests.flow.voice_line import NOW_US, DictStore, VoiceLine, batch, world
+from tests.flow.voice_line import NOW_US, DictStore, VoiceLine, at_once, batch, world
 from tests.golden.messages.samples import BEN, PLAYBOOK, opened, resolved, updated
 from tests.integration.slack_server import TOKEN, SlackServer, not_ok
 from topics.catalog import ALERT_INBOX, ALERT_OUTBOX, DEAL_SIGNALS, REJECTED
@@ -187,8 +189,9 @@ BAD = [
 @pytest.mark.parametrize(("value", "reason"), [each[1:] for each in BAD], ids=[each[0] for each in BAD])
 def test_what_is_no_signal_is_put_aside_with_its_bytes_and_the_next_is_told(value: bytes, reason: str) -> None:
     metrics = world(Terminal(print)).metrics
-    for processor in (make_fanout(PLAYBOOK, metrics, 0, DictStore()), make_route(PLAYBOOK, metrics, 0, DictStore())):
-        outputs = processor.process(batch(DEAL_SIGNALS, [value, encode(INTENT)]))
+    published = Published(Loaded(PLAYBOOK, CONTACT.playbook))
+    for processor in (make_fanout(published, metrics, 0, DictStore()), make_route(published, metrics, 0, DictStore())):
+        outputs = at_once(processor.process(batch(DEAL_SIGNALS, [value, encode(INTENT)])))
         rejected = [json.loads(each.value or b"") for each in outputs if each.topic == REJECTED]
         assert [(each["reason"], each["topic"], each["offset"]) for each in rejected] == [(reason, DEAL_SIGNALS, 0)]
         assert base64.b64decode(rejected[0].get("value", "")) == value

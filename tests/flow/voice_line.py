@@ -6,7 +6,7 @@ A store here tells apart what is visible from what is durable, as the engine's d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -18,8 +18,10 @@ from alerts.retry import Patience
 from alerts.values import Decision, Delivery, decode_decision, decode_delivery
 from alerts.voice import Voice
 from engine.records import Batch, Output, Record
+from playbook.load import Loaded, content_hash
 from playbook.model import Playbook
 from programs.notify import make_fanout, make_policy
+from programs.published import Published
 from programs.route import make_route
 from programs.send import Send, make_send
 from tests.golden.messages.samples import PLAYBOOK
@@ -100,6 +102,12 @@ def world(voice: Voice, playbook: Playbook = PLAYBOOK, patience: Patience = QUIC
     )
 
 
+def at_once(outputs: Sequence[Output] | Awaitable[Sequence[Output]]) -> Sequence[Output]:
+    """The answer to a batch that needs no waiting."""
+    assert isinstance(outputs, Sequence)
+    return outputs
+
+
 class VoiceLine:
     """`tell(signals)` pushes a batch of `deal.signals` through everything; outputs are kept by topic."""
 
@@ -110,16 +118,17 @@ class VoiceLine:
         self.stores = {name: DictStore() for name in ("route", "fanout", "policy", "send")}
         self.outputs: list[Output] = []
         self.now_us = NOW_US
-        self._route = partial(make_route, playbook, self.metrics)(0, self.stores["route"])
-        self._fanout = partial(make_fanout, playbook, self.metrics)(0, self.stores["fanout"])
+        published = Published(Loaded(playbook, content_hash(playbook)))
+        self._route = partial(make_route, published, self.metrics)(0, self.stores["route"])
+        self._fanout = partial(make_fanout, published, self.metrics)(0, self.stores["fanout"])
         self._policy = partial(make_policy, self.metrics)(0, self.stores["policy"])
         self.send: Send = partial(make_send, self.world)(0, self.stores["send"])
 
     async def tell(self, *signals: Signal) -> None:
         """One batch of transitions, through to the other side."""
         told = batch(DEAL_SIGNALS, [encode(each) for each in signals], self.now_us)
-        self.outputs += self._route.process(told)
-        inbox = self._through(self._fanout.process(told), ALERT_INBOX)
+        self.outputs += at_once(self._route.process(told))
+        inbox = self._through(at_once(self._fanout.process(told)), ALERT_INBOX)
         if not inbox:
             return
         outbox = self._through(self._policy.process(batch(ALERT_INBOX, inbox, self.now_us)), ALERT_OUTBOX)

@@ -1,0 +1,190 @@
+"""The published definitions in a running program: read from the topic `definitions`, compiled when first asked for.
+
+The file that a program was started with counts until its log names a version, and stays known under its own version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from engine.following import Follower
+from engine.records import Output, Record
+from engine.settings import Broker
+from playbook.load import Loaded, PlaybookError, load
+from playbook.model import Playbook
+from playbook.owners import Directory
+from signals.definitions import UnknownDefinitionsError
+from signals.joining import Intents, intents_of
+from signals.judge import Panel, panel_of
+from signals.rules import Rules
+from topics.catalog import DEFINITIONS
+from topics.definitions import PublishedPlaybook, decode_definition
+from topics.signals import Signal
+from topics.sources.source import Source
+
+#: How often it is said again that a partition waits.
+SAY_AGAIN_S = 30.0
+#: How much of a version is shown where a person or a metric has to tell it from others.
+SHORT = len("sha256:") + 12
+
+log = structlog.get_logger("definitions")
+
+
+class Topic(Protocol):
+    """What brings the published versions."""
+
+    async def caught_up(self) -> None:
+        """Return when everything that was published before the call is known."""
+
+
+class Published:
+    """Every version that is known here. `own` is the worker's own file."""
+
+    def __init__(self, own: Loaded, sources: Iterable[Source] = ()) -> None:
+        self.own = own
+        self._sources = tuple(sources)
+        self._known: dict[str, Loaded] = {own.hash: own}
+        self._unreadable: dict[str, str] = {}
+        self._panels: dict[str, Panel] = {}
+        self._intents: dict[str, Intents] = {}
+        self._directories: dict[str, Directory] = {}
+        self._waited_for: dict[str, int] = {}
+        self._foreign: set[str] = set()
+        self._news = asyncio.Event()
+        self._topic: Topic | None = None
+
+    def follow(self, broker: Broker) -> Follower:
+        """What reads the topic; its `run` is to run beside the program."""
+        follower = Follower(broker, DEFINITIONS, self.take)
+        self._topic = follower
+        return follower
+
+    def take(self, record: Record) -> None:
+        """Take in a record of the topic. What cannot be understood is said, and stays unknown."""
+        if not record.value:
+            return
+        try:
+            definition = decode_definition(record.value)
+        except msgspec.DecodeError as error:
+            log.warning("no definition", topic=record.topic, offset=record.offset, error=str(error))
+            return
+        if isinstance(definition, PublishedPlaybook) and definition.version not in self._known:
+            self._add(definition)
+
+    def _add(self, published: PublishedPlaybook) -> None:
+        try:
+            playbook = load(published.text, published.version[:SHORT]).playbook
+        except PlaybookError as error:
+            why = str(error.problems[0])
+            self._unreadable[published.version] = why
+            log.error("a published playbook cannot be read", version=published.version, why=why)  # noqa: TRY400 - says why
+            return
+        self._known[published.version] = Loaded(playbook, published.version)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def missing(self, versions: Iterable[str]) -> list[str]:
+        """Those that are not known here."""
+        return [version for version in versions if version not in self._known]
+
+    async def wait_for(self, versions: Collection[str]) -> None:
+        """Return when all of them are known: nothing can be decided without (law 11)."""
+        for version in versions:
+            if version in self._known:
+                continue
+            self._waited_for[version] = self._waited_for.get(version, 0) + 1
+            try:
+                await self._wait_for(version)
+            finally:
+                self._waited_for[version] -= 1
+                if not self._waited_for[version]:
+                    del self._waited_for[version]
+
+    async def _wait_for(self, version: str) -> None:
+        while version not in self._known:
+            news = self._news
+            if self._topic is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._topic.caught_up(), SAY_AGAIN_S)
+            if version in self._known:
+                return
+            log.warning("waiting: the log names definitions that are not known here", why=self._why(version))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), SAY_AGAIN_S)
+        log.info("the definitions are there, going on", version=version)
+
+    def unsought(self, versions: Iterable[str]) -> list[str]:
+        """Those that are neither known nor known to be published nowhere."""
+        if self._topic is None:
+            return []
+        return [version for version in versions if version not in self._known and version not in self._foreign]
+
+    async def find(self, versions: Iterable[str]) -> None:
+        """Learn what is published of these. A version that is not, is another worker's own file; that is said once."""
+        if self._topic is None:
+            return
+        await self._topic.caught_up()
+        for version in self.missing(versions):
+            log.warning("a signal by definitions that nobody published: the own file counts", version=version)
+            self._foreign.add(version)
+
+    def why_waiting(self) -> str | None:
+        """The ready check: which definitions are waited for; None when none are."""
+        return "; ".join(self._why(version) for version in sorted(self._waited_for)) or None
+
+    def _why(self, version: str) -> str:
+        unreadable = self._unreadable.get(version)
+        if unreadable is not None:
+            return f"this release cannot read the definitions {version}: {unreadable}"
+        return f"unknown definitions {version}: publish their file with `signals playbook publish --only-store`"
+
+    def playbook(self, version: str) -> Playbook:
+        """The playbook of a version; the worker's own in the place of one that nobody published."""
+        return self._known.get(version, self.own).playbook
+
+    def directory(self, version: str) -> Directory:
+        """The owners of `playbook(version)`."""
+        version = version if version in self._known else self.own.hash
+        if version not in self._directories:
+            self._directories[version] = Directory(self.playbook(version).owners)
+        return self._directories[version]
+
+    def panel(self, version: str) -> Panel:
+        """The compiled detectors of a version. Raises UnknownDefinitionsError."""
+        if version not in self._panels:
+            self._panels[version] = panel_of(Rules(self._of(version), version, self._sources))
+        return self._panels[version]
+
+    def intents(self, version: str) -> Intents:
+        """The compiled intents of a version. Raises UnknownDefinitionsError."""
+        if version not in self._intents:
+            self._intents[version] = intents_of(self._of(version), version)
+        return self._intents[version]
+
+    def _of(self, version: str) -> Playbook:
+        found = self._known.get(version)
+        if found is None:
+            raise UnknownDefinitionsError(version)
+        return found.playbook
+
+
+def by_their_definitions(
+    published: Published, signals: Iterable[Signal], answer: Callable[[], Sequence[Output]]
+) -> Sequence[Output] | Awaitable[Sequence[Output]]:
+    """The answer to a batch once it is known what is published of the versions that its signals name.
+
+    At once where all are known, as they nearly always are.
+    """
+    versions = {signal.playbook for signal in signals}
+    return _found(published, versions, answer) if published.unsought(versions) else answer()
+
+
+async def _found(published: Published, versions: set[str], answer: Callable[[], Sequence[Output]]) -> Sequence[Output]:
+    await published.find(versions)
+    return answer()
