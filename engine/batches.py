@@ -78,6 +78,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             "broker": lambda: None if self.broker_reached else self.broker_trouble,
             "topics": self._which_are_missing,
             "partitions": self._why_not_loaded,
+            "lag": self._why_behind,
         }
         self.broker_reached = False
         self.broker_trouble = "the broker has not been reached yet"
@@ -93,7 +94,15 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         self.lane_type = Lane
         registry.register(Readiness(settings.name, self.ready_checks))
         ProcessCollector(registry=registry)
-        self.website = Web(settings.web_host, settings.web_port, registry, self.ready_checks, settings.name)
+        self.website = Web(
+            settings.web_host,
+            settings.web_port,
+            registry,
+            self.ready_checks,
+            settings.name,
+            alive={"failure": self._why_failing},
+            lag=lambda: self.consumer.progress.lag() if self.lanes is not None else {},
+        )
         self.background: list[Background] = [self.website.run, self._watch_broker]
 
     def fail(self, error: BaseException) -> None:
@@ -200,6 +209,16 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
         wanted = {topic for attachment in self.attachments for topic in attachment.every_topic()}
         missing = sorted(wanted - self._known_topics)
         return f"missing: {', '.join(missing)}" if missing else None
+
+    def _why_behind(self) -> str | None:
+        if self.lanes is None:
+            return None  # the partitions' own check says why
+        consumer: BatchConsumer = self.consumer
+        return consumer.progress.why_behind(self.lanes.places)
+
+    def _why_failing(self) -> str | None:
+        error = self.failure or self.crash_reason
+        return None if error is None else f"it failed and is ending: {type(error).__name__}"
 
     def _why_not_loaded(self) -> str | None:
         if not self.assigned_once or self.lanes is None:

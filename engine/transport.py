@@ -34,6 +34,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, P
 from faust.types import TP, ConsumerMessage, EventT, Message
 
 from engine.metrics import EngineMetrics
+from engine.progress import Progress
 from engine.records import Batch
 from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
 from engine.tail import FETCH_BYTES, to_record
@@ -54,13 +55,14 @@ Slack for minutes. A dead or frozen worker is found by its missing heartbeats in
 class Fetched(NamedTuple):
     """What one fetch brought: the group's generation, records by partition, and where each partition stands.
 
-    `positions` says where reading goes on, `ends` the known end offset, of each partition.
+    `positions` says where reading goes on, `ends` the known end offset, `stable` the end of what is committed.
     """
 
     generation: int
     records: dict[TP, list[ConsumerRecord]]
     positions: dict[TP, int]
     ends: dict[TP, int]
+    stable: dict[TP, int]
 
 
 class Lease(NamedTuple):
@@ -197,7 +199,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
 
     async def _take(self, fetcher: Fetcher, places: frozenset[TP], limit: int) -> Fetched:
         """Everything that has arrived. Runs without giving way, so that records and generation belong together."""
-        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {})
+        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {}, {})
         subscriptions = fetcher._subscriptions  # noqa: SLF001  # as above
         for place in places:
             if subscriptions.reassignment_in_progress or not self.consumer.flow_active:
@@ -226,6 +228,7 @@ def _note(fetched: Fetched, place: TP, drained: Drained, state: TopicPartitionSt
         fetched.positions[place] = state.position
     if state is not None and state.highwater is not None:
         fetched.ends[place] = state.highwater
+        fetched.stable[place] = state.highwater if state.lso in (None, -1) else state.lso
 
 
 class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
@@ -239,6 +242,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         self._holds: dict[TP, int] = defaultdict(int)
         self._freed = asyncio.Event()
         self._told: dict[TP, int] = {}
+        self.progress = Progress()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -270,6 +274,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         for place in places:
             self._told.pop(place, None)
             self._busy.discard(place)
+        self.progress.forget(places)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
         """One message per partition that has records and no batch at work."""
@@ -286,10 +291,17 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         for place, position in fetched.positions.items():
             if place not in fetched.records and self._is_current(fetched.generation, place, holds):
                 self._note_idle(place, position)
+                self._note_progress(fetched, place, position)
         for place, raw in fetched.records.items():
             if self._is_current(fetched.generation, place, holds):
                 self._busy.add(place)
+                self._note_progress(fetched, place, raw[0].offset)
                 yield place, self._message(place, raw, fetched.positions.get(place), fetched.ends.get(place))
+
+    def _note_progress(self, fetched: Fetched, place: TP, done: int) -> None:
+        """A partition is fetched once its batch before is done: all below what comes next is processed."""
+        if place in fetched.stable:
+            self.progress.note(place, done, fetched.stable[place])
 
     async def commit(self, topics: object = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  # Faust's signature
         """Nothing: offsets travel in the lanes' transactions."""

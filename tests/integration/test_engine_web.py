@@ -53,11 +53,11 @@ async def test_ready_says_why_not() -> None:
     async with running(checks) as address, aiohttp.ClientSession() as session:
         async with session.get(f"{address}/readyz") as response:
             assert response.status == 503
-            assert await response.json() == {"ready": False, "reasons": {"clock": "no tick for 40 s"}}
+            assert await response.json() == {"ready": False, "reasons": {"clock": "no tick for 40 s"}, "lag": {}}
         reason[0] = None
         async with session.get(f"{address}/readyz") as response:
             assert response.status == 200
-            assert await response.json() == {"ready": True, "reasons": {}}
+            assert await response.json() == {"ready": True, "reasons": {}, "lag": {}}
         async with session.get(f"{address}/healthz") as response:
             assert response.status == 200
 
