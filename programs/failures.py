@@ -12,6 +12,10 @@ class CommandError(Exception):
         super().__init__("\n".join(lines))
         self.lines = lines
 
+    def __reduce__(self) -> tuple[type[CommandError], tuple[str, ...]]:
+        """The same error in another process."""
+        return type(self), self.lines
+
 
 class WorkError(CommandError):
     """The call was right, the work failed (exit 1): the broker is away, a disk is full."""

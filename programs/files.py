@@ -39,6 +39,10 @@ class FilesError(ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
 
+    def __reduce__(self) -> tuple[type[FilesError], tuple[tuple[str, ...]]]:
+        """The same error in another process."""
+        return type(self), (self.problems,)
+
 
 class Line(NamedTuple):
     """One row of a file: its cells by heading, or what is wrong with it."""
@@ -65,19 +69,51 @@ class _Placed(NamedTuple):
     record: RawRecord
 
 
+class Numbered(NamedTuple):
+    """A record and its row's number in its table."""
+
+    n: int
+    record: RawRecord
+
+
 def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
     """Every row of every table under a folder (or of the tables that one file belongs to), in order of time.
 
     Raises FilesError, before the first record where it can: files or columns that are not there, unreadable files, a
     table that is `sorted: true` and is not.
     """
+    tables = _tables(path, mapping)
+    streams = (
+        _in_order(rows, name) if table.sorted else iter(sorted(rows, key=_place)) for name, table, rows in tables
+    )
+    return (placed.record for placed in heapq.merge(*streams, key=_place))
+
+
+def unordered(path: Path, mapping: Mapping) -> Iterator[Numbered]:
+    """The same rows, one table after the other as they stand in their files: nothing is held. Raises FilesError."""
+    for name, table, rows in _tables(path, mapping):
+        for placed in _in_order(rows, name) if table.sorted else rows:
+            yield Numbered(placed.n, placed.record)
+
+
+class _Table(NamedTuple):
+    """A table that is read, and its rows as they stand in its files."""
+
+    name: str
+    table: RowTable
+    rows: Iterator[_Placed]
+
+
+def _tables(path: Path, mapping: Mapping) -> list[_Table]:
     folder, tables = _chosen(path, mapping)
     if problems := list(_problems(folder, mapping, tables)):
         raise FilesError(problems)
     lookups = {name: _lookup(folder, table) for name, table in mapping.lookups().items()}
     order = list(mapping.tables)
-    streams = [_placed(folder, mapping, lookups, name, order.index(name)) for name in tables]
-    return (placed.record for placed in heapq.merge(*streams, key=_place))
+    return [
+        _Table(name, table, _placed(folder, mapping, lookups, name, order.index(name)))
+        for name, table in tables.items()
+    ]
 
 
 def _place(placed: _Placed) -> tuple[int, int, int]:
@@ -245,12 +281,11 @@ def _placed(
 ) -> Iterator[_Placed]:
     table = mapping.row_tables()[name]
     join, numbers = _join(mapping, table, lookups), count(1)
-    rows = (
+    return (
         _Placed(timed.at_us, place, n, _record(name, n, timed, table.deal, join))
         for file in _matches(folder, table.file)
         for timed, n in zip(_timed(_lines(file, table), mapping, table), numbers, strict=False)
     )
-    return _in_order(rows, name) if table.sorted else iter(sorted(rows, key=_place))
 
 
 def _timed(lines: Iterable[Line], mapping: Mapping, table: RowTable) -> Iterator[_Timed]:

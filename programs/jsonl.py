@@ -33,7 +33,26 @@ def read_jsonl(path: Path) -> Iterator[RawRecord]:
     with path.open("rb") as file:
         for line in file:
             if line.strip():
-                yield _record(line.rstrip(b"\r\n"))
+                yield record_of(line.rstrip(b"\r\n"))
+
+
+def read_piece(path: Path, start: int, end: int) -> Iterator[tuple[int, RawRecord]]:
+    """The records of the lines that begin between two bytes of a file, each with the byte where it begins.
+
+    So pieces that follow each other give every line once, wherever they are cut. A piece is held in memory. Raises
+    OSError.
+    """
+    with path.open("rb") as file:
+        if start:
+            file.seek(start - 1)
+            start += len(file.readline()) - 1
+        content = file.read(max(0, end - start))
+        if not content.endswith(b"\n"):
+            content += file.readline() if content else b""
+    for line in content.split(b"\n"):
+        if line and not line.isspace():
+            yield start, record_of(line.rstrip(b"\r"))
+        start += len(line) + 1
 
 
 def read_json(path: Path) -> Iterator[RawRecord]:
@@ -48,7 +67,8 @@ def read_json(path: Path) -> Iterator[RawRecord]:
         yield RawRecord(None, bytes(payload))
 
 
-def _record(line: bytes) -> RawRecord:
+def record_of(line: bytes) -> RawRecord:
+    """The record that stands in a line without its end: of its envelope, else the line itself."""
     try:
         read = _decode(line)
     except msgspec.DecodeError:

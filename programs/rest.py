@@ -19,12 +19,12 @@ def records_at_rest(path: Path, source: Source) -> Iterable[RawRecord]:
     if source.kind is SourceKind.TABLES:
         return records(path, load_mapping(source.mapping))
     return chain.from_iterable(
-        read_json(file) if file.suffix == ".json" else read_jsonl(file) for file in _files(path, source)
+        read_json(file) if file.suffix == ".json" else read_jsonl(file) for file in files_at_rest(path, source)
     )
 
 
-def _files(path: Path, source: Source) -> list[Path]:
-    """The file itself; of a folder `<source>.jsonl`, else all its `.json` and `.jsonl` files by name."""
+def files_at_rest(path: Path, source: Source) -> list[Path]:
+    """The file itself; of a folder `<source>.jsonl`, else all its `.json` and `.jsonl` files. Raises CallError."""
     own = path / f"{source.name}.jsonl"
     if path.is_dir() and not own.is_file():
         files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".jsonl"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,17 +13,14 @@ import typer
 
 from playbook.load import Loaded, PlaybookError
 from programs.commands.loading import ready
+from programs.crew import cores
 from programs.definitions import read_mapping, read_playbook
 from programs.failures import CallError, WorkError
 from programs.files import FilesError
-from programs.rest import records_at_rest
+from programs.replaying import Plan, Result, replayed
 from signals import replay as brain
-from signals.rules import Rules
-from topics.codec import encode
-from topics.instants import from_us, parse_rfc3339, rfc3339
-from topics.outcomes import Parser, RawRecord
+from topics.instants import from_us, parse_rfc3339
 from topics.sources.mapping import as_source
-from topics.sources.registry import parser
 from topics.sources.source import Source
 
 
@@ -45,21 +41,23 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
     output: Annotated[Path | None, typer.Option(help="JSON lines of signals; - for the terminal")] = None,
     deals: Annotated[Path | None, typer.Option(help="JSON lines: the final state of each deal")] = None,
     report: Annotated[Path | None, typer.Option(help="the figures of the run, as JSON; - for the terminal")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="processes that work at once; else one per core")] = None,
 ) -> None:
     """Replay files through the brain: what would have been said, and when."""
     until_us = _instant(until)
     try:
         chosen = _chosen(source, mapping, playbook)
-        rules = Rules(chosen.playbook.playbook, chosen.playbook.hash, chosen.sources)
-        replayed = brain.replay(_records(path, chosen.sources), rules, until_us)
+        if len(chosen.sources) > 1 and not path.is_dir():
+            raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
+        plan = Plan(chosen.sources, chosen.playbook.playbook, chosen.playbook.hash, until_us, views=deals is not None)
+        with replayed(path, plan, jobs or cores()) as result:
+            _write_lines(output, result.signals)
+            _write_lines(deals, result.views)
+            _write_report(report, result, spoken=str(output) == "-")
     except (PlaybookError, FilesError) as error:
         raise CallError(*str(error).splitlines()) from None
     except OSError as error:
         raise CallError(f"{error.filename}: {error.strerror}") from None
-    detected_at = rfc3339(replayed.until_us)
-    _write_lines(output, (msgspec.structs.replace(one, detected_at=detected_at) for one in replayed.signals))
-    _write_lines(deals, replayed.views(rules))
-    _write_report(report, replayed, spoken=str(output) == "-")
 
 
 def _instant(text: str | None) -> int | None:
@@ -88,19 +86,6 @@ def _chosen(names: list[str], mapping: Path | None, playbook: Path | None) -> Ch
     return Chosen(tuple(known[name] for name in names), configured.playbook)
 
 
-def _records(path: Path, sources: tuple[Source, ...]) -> Iterator[tuple[Parser, RawRecord]]:
-    """The raw records of the sources at rest, each with its parser, in order of their timestamps."""
-    if len(sources) > 1 and not path.is_dir():
-        raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
-    streams = [_of_source(path, source) for source in sources]
-    return heapq.merge(*streams, key=lambda pair: pair[1].timestamp_us) if len(streams) > 1 else streams[0]
-
-
-def _of_source(path: Path, source: Source) -> Iterator[tuple[Parser, RawRecord]]:
-    parse = parser(source)
-    return ((parse, record) for record in records_at_rest(path, source))
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     if str(path) == "-":
@@ -114,21 +99,23 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise WorkError(f"{path}: {error.strerror}") from None
 
 
-def _write_lines(path: Path | None, values: Iterable[msgspec.Struct]) -> None:
+def _write_lines(path: Path | None, lines: Iterable[bytes]) -> None:
     if path is None:
         return
     with _opened(path) as file:
-        file.writelines(encode(value) + b"\n" for value in values)
+        for line in lines:
+            file.write(line)
+            file.write(b"\n")
 
 
-def _write_report(path: Path | None, replayed: brain.Replayed, *, spoken: bool) -> None:
+def _write_report(path: Path | None, result: Result, *, spoken: bool) -> None:
     """The figures: as JSON where they were asked for, else as a summary unless signals go to the terminal."""
-    report = replayed.report()
+    report = brain.report(result.tally, result.deals, result.steps)
     if path is not None:
         with _opened(path) as file:
             file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     elif not spoken:
-        for line in _summary(report, replayed.until_us):
+        for line in _summary(report, result.until_us):
             typer.echo(line)
 
 

@@ -1,0 +1,254 @@
+"""History at rest, in three steps: read, joined, judged. Each deals with a share of it, by key, and needs no other.
+
+* `Reading` takes what the parsers made of records and spreads it: what is keyed by a deal goes to the deal's share,
+  what is keyed by an activity, a person or an account to a share of its own kind.
+* `joined` turns a share of the latter into events of deals, and the signals of intents that have no deal.
+* `judged` runs the canonical history of each deal of a share.
+
+Nothing depends on how many shares there are, nor on which of them comes first: within a deal the events' own order
+decides, between deals the date of what is said, then the deal's key. So shares can be dealt with side by side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
+from zlib import crc32
+
+import msgspec
+
+from signals.deal import Deal
+from signals.emit import Position, signal_of
+from signals.joining import Intents, SubjectState, intent_on_deal, intent_without_deal, joined_in_order
+from signals.judge import Panel, Stored, Watch, run
+from topics.events import ActivityChanged, EngagementSeen, Order, PersonChanged, SourceGap
+from topics.outcomes import Accepted, Outcome, Silent
+from topics.signals import Cause, Signal
+
+#: Causes stand in files, not on a topic: the offset says where, see `Reading.take`.
+AT_REST = Position("", 0)
+
+
+class StoredPeople(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event of an activity, a person or an account, and where its record stands."""
+
+    event: ActivityChanged | EngagementSeen
+    offset: int
+
+
+class Place(NamedTuple):
+    """Where a signal stands among all: by date; first those without a deal, in the order of their events; then by deal.
+
+    `deal` is empty for those without; `first`, `second` and `third` keep the order of one deal's, or of the events.
+    """
+
+    at_us: int
+    deal: str
+    first: int
+    second: int = 0
+    third: str = ""
+
+
+class Said(NamedTuple):
+    """A signal and its place."""
+
+    place: Place
+    signal: Signal
+
+
+class Tally:
+    """Rows in = rows of events + silent + rejected, by reason; and what was dirty on the way."""
+
+    def __init__(self) -> None:
+        self.rows = self.events = 0
+        self.silent: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.dirt: Counter[str] = Counter()
+        self.details: dict[str, str] = {}
+
+    def add(self, other: Tally) -> None:
+        """Count what another one counted, after what this one did."""
+        self.rows += other.rows
+        self.events += other.events
+        self.silent += other.silent
+        self.rejected += other.rejected
+        self.dirt += other.dirt
+        self.details = other.details | self.details
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one row."""
+        self.rows += 1
+        if isinstance(outcome, Accepted):
+            self.dirt.update(outcome.dirt)
+            if outcome.silent:
+                self.silent[outcome.silent] += 1
+            else:
+                self.events += 1
+        elif isinstance(outcome, Silent):
+            self.silent[outcome.reason] += 1
+        else:
+            self.rejected[outcome.reason] += 1
+            self.details.setdefault(outcome.reason, outcome.detail)
+
+
+class Reading:
+    """Takes in what became of records, and spreads their events over shares.
+
+    `deals` and `people` hold the shares; `gaps` concern all deals of a source, whichever share they are in. `last_us`:
+    the instant of the last event.
+    """
+
+    def __init__(self, intents: Intents, shares: int = 1) -> None:
+        self._intents, self._shares = intents, shares
+        self.tally = Tally()
+        self.deals: list[list[Stored]] = [[] for _ in range(shares)]
+        self.people: list[list[StoredPeople]] = [[] for _ in range(shares)]
+        self.gaps: list[Stored] = []
+        self.last_us: int | None = None
+
+    def take(self, offset: int, outcomes: Iterable[Outcome]) -> None:
+        """The rows of one record. `offset`: where it stands, in a measure of the reader's own."""
+        tally = self.tally
+        for outcome in outcomes:
+            # Most rows are this, and nothing else is to be counted of them.
+            if type(outcome) is Accepted and not outcome.dirt and not outcome.silent:
+                tally.rows += 1
+                tally.events += 1
+            else:
+                tally.count(outcome)
+                if not isinstance(outcome, Accepted):
+                    continue
+            for event in outcome.events:
+                if self.last_us is None or event.at_us > self.last_us:
+                    self.last_us = event.at_us
+                if isinstance(event, ActivityChanged):
+                    self.people[self.share(event.key)].append(StoredPeople(event, offset))
+                elif isinstance(event, EngagementSeen):
+                    self._engagement(event, offset)
+                elif isinstance(event, SourceGap):
+                    self.gaps.append(Stored(event, offset))
+                elif not isinstance(event, PersonChanged):  # nothing is asked of a person's own fields
+                    self.deals[self.share(event.key)].append(Stored(event, offset))
+
+    def _engagement(self, event: EngagementSeen, offset: int) -> None:
+        """An intent on a deal goes there at once; without a deal, the subject's earlier ones must be known."""
+        if event.deal is None:
+            self.people[self.share(event.key)].append(StoredPeople(event, offset))
+            return
+        intent = intent_on_deal(self._intents, event)
+        if intent is not None:
+            self.deals[self.share(intent.key)].append(Stored(intent, offset))
+
+    def share(self, key: str) -> int:
+        """The share of a key."""
+        return share_of(key, self._shares)
+
+
+def share_of(key: str, shares: int) -> int:
+    """The share that a key belongs to, the same in every process."""
+    return crc32(key.encode()) % shares if shares > 1 else 0
+
+
+class Joined(NamedTuple):
+    """What a share of people's events means for deals, and the signals of intents without a deal."""
+
+    events: list[Stored]
+    said: list[Said]
+
+
+def joined(share: Iterable[StoredPeople], intents: Intents, until_us: int) -> Joined:
+    """The events up to an instant, in order, each activity and each subject by itself."""
+    by_key: dict[tuple[str, str], list[StoredPeople]] = {}
+    for one in share:
+        if one.event.at_us <= until_us:
+            by_key.setdefault((type(one.event).__name__, one.event.key), []).append(one)
+    events: list[Stored] = []
+    said: list[Said] = []
+    for of_key in by_key.values():
+        if isinstance(of_key[0].event, ActivityChanged):
+            events += _of_activity(of_key)
+        else:
+            said += _of_subject(of_key, intents)
+    return Joined(events, said)
+
+
+def _of_activity(changes: list[StoredPeople]) -> Iterator[Stored]:
+    offsets: dict[str, int] = {}
+    for one in changes:
+        offsets.setdefault(one.event.id, one.offset)
+    ordered = [one.event for one in _in_order(changes) if isinstance(one.event, ActivityChanged)]
+    return (Stored(event, offsets[event.change]) for event in joined_in_order(ordered))
+
+
+def _of_subject(seen: list[StoredPeople], intents: Intents) -> Iterator[Said]:
+    state: SubjectState | None = None
+    for event, offset in ((one.event, one.offset) for one in _in_order(seen)):
+        if isinstance(event, EngagementSeen):
+            state, signal = intent_without_deal(intents, state, event, Cause(event.id, "", 0, offset))
+            if signal is not None:
+                yield Said(Place(event.at_us, "", *event.seq, event.id), signal)
+
+
+class Judged(NamedTuple):
+    """What was said of a share's deals, deal by deal, and how they stand at the end."""
+
+    said: list[Said]
+    watches: dict[str, Watch]
+
+
+def judged(
+    panel: Panel, share: Iterable[Stored], gaps: Iterable[Stored], until_us: int, detected_at: str = ""
+) -> Judged:
+    """Each deal's events up to an instant, then time up to there. `gaps`: of all sources, each to its deals."""
+    by_deal: dict[str, list[Stored]] = {}
+    for one in share:
+        if one.event.at_us <= until_us:
+            by_deal.setdefault(one.event.key, []).append(one)
+    lost = [gap for gap in gaps if gap.event.at_us <= until_us]
+    said: list[Said] = []
+    watches: dict[str, Watch] = {}
+    for key in sorted(by_deal):
+        events = _in_order(by_deal[key])
+        source = events[0].event.source
+        if lost:
+            events = _with_gaps(events, source, lost)
+        start = Watch(Deal(key, source), epoch=panel.epoch)
+        watches[key], transitions = run(panel, start, distinct(events), until_us)
+        for n, change in enumerate(transitions):
+            said.append(Said(Place(change.at_us, key, n), signal_of(panel.rules, change, AT_REST, detected_at)))
+    return Judged(said, watches)
+
+
+def _with_gaps(events: list[Stored], source: str, gaps: list[Stored]) -> list[Stored]:
+    """The events of a deal with the gaps of its source that came once it was there."""
+    order = events[0].event.order
+    mine = [gap for gap in gaps if gap.event.source == source and order < gap.event.order]
+    return _in_order([*events, *mine]) if mine else events
+
+
+_AT = attrgetter("event.at_us")
+_OneT = TypeVar("_OneT", Stored, StoredPeople)
+
+
+def _in_order(stored: list[_OneT]) -> list[_OneT]:
+    """By the events' order, then as they came. To compare instants alone is much cheaper, and mostly enough."""
+    ordered = sorted(stored, key=_AT)
+    if any(one.event.at_us == another.event.at_us for one, another in pairwise(ordered)):
+        return sorted(stored, key=_order)
+    return ordered
+
+
+def _order(one: Stored | StoredPeople) -> Order:
+    return one.event.order
+
+
+def distinct(stored: Iterable[Stored]) -> Iterator[Stored]:
+    """The events, each id once."""
+    seen: set[str] = set()
+    for one in stored:
+        if one.event.id not in seen:
+            seen.add(one.event.id)
+            yield one
