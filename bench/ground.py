@@ -30,7 +30,7 @@ from engine.children import dies_with_parent, stop_child
 from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.startup import prepare
-from tests.brokers.apache import kafka_cluster
+from tests.brokers.apache import AS_SHIPPED, kafka_cluster
 from topics.catalog import DEAL_EVENTS
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +57,7 @@ class Ground(NamedTuple):
 @contextmanager
 def ground(events: Sequence[Keyed]) -> Iterator[Ground]:
     """Apache Kafka with the events on it. Raises NoKafkaError where it cannot be had."""
-    with tempfile.TemporaryDirectory(prefix="signals-bench-") as folder, kafka_cluster() as cluster:
+    with tempfile.TemporaryDirectory(prefix="signals-bench-") as folder, kafka_cluster(machine=AS_SHIPPED) as cluster:
         broker = Broker(cluster.servers)
         apply(broker, product_topics())
         asyncio.run(fill(broker, DEAL_EVENTS, events))

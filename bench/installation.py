@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from bench.ground import FailedError, environment
 from engine.settings import Broker
-from tests.brokers.apache import kafka_cluster
+from tests.brokers.apache import AS_SHIPPED, kafka_cluster
 
 PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
 READY_S = 90.0
@@ -44,7 +44,11 @@ class Installation(NamedTuple):
 @contextmanager
 def installed(folder: Path) -> Iterator[Installation]:
     """`signals up` on an Apache Kafka of its own, every program ready. Raises NoKafkaError, FailedError."""
-    with kafka_cluster() as cluster, (folder / "up.out").open("w") as out, (folder / "up.log").open("w") as log:
+    with (
+        kafka_cluster(machine=AS_SHIPPED) as cluster,
+        (folder / "up.out").open("w") as out,
+        (folder / "up.log").open("w") as log,
+    ):
         told = {"SIGNALS_BROKER": cluster.servers, "SIGNALS_DATA_DIR": str(folder / "data"), "SIGNALS_WEB_PORT": "0"}
         command = [sys.executable, "-m", "programs", "up"]
         up = subprocess.Popen(command, env=environment() | told, cwd=folder, stdout=out, stderr=log)  # noqa: S603 - our own program
