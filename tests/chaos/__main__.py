@@ -11,11 +11,20 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.chaos import brokers, churn, deaths, dirty, frozen, kills
+from tests.chaos import brokers, churn, deaths, dirty, frozen, kills, slack, soak
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.table import show
 
-LINES: tuple[Line, ...] = (kills.LINE, deaths.LINE, churn.LINE, frozen.LINE, brokers.LINE, dirty.LINE)
+LINES: tuple[Line, ...] = (
+    kills.LINE,
+    deaths.LINE,
+    churn.LINE,
+    frozen.LINE,
+    brokers.LINE,
+    dirty.LINE,
+    slack.LINE,
+    soak.LINE,
+)
 SEED = 20_250
 
 

@@ -10,6 +10,7 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
 from tests.chaos.scene import ALL, Scene, scene
+from tests.chaos.tuning import Tuning
 
 MOST = 3
 STOP_S = 10.0
@@ -18,7 +19,7 @@ PAUSE_S = (0.2, 1.5)
 
 def _run(scale: Scale) -> Verdict:
     emitted = records(scale.seed, scale.of(15_000, 100_000), UNTIDY)
-    with scene(session_s=scale.of(3, 10)) as stage:
+    with scene(Tuning(session_s=scale.of(3, 10))) as stage:
         stage.staffed(MOST)
         with Feed(stage.site.broker, emitted, rate=scale.of(500, 500)) as feed:
             joined, slow = _churn(stage, feed, Random(scale.seed))  # noqa: S311  # repeatable, not secret

@@ -12,7 +12,6 @@ from dataclasses import replace
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from engine.settings import StoreKind
 from tests.chaos.boundaries import Strike
 from tests.chaos.site import Site
 from tests.chaos.worker import Job, run_logged
@@ -28,12 +27,12 @@ _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 class Worker:
     """One worker, through all its lives: the folder stays, the process is another each time."""
 
-    def __init__(self, site: Site, program: str, number: int, store: StoreKind) -> None:
+    def __init__(self, site: Site, program: str, number: int) -> None:
         folder = site.folder / f"{program}-{number}"
         folder.mkdir()
         environ = {**site.environ, "SIGNALS_DATA_DIR": str(folder / "data")}
         self.name = f"{program}-{number}"
-        self.job = Job(program, environ, folder, site.session_s, store)
+        self.job = Job(program, environ, folder, site.tuning)
         self.lives = 0
         self.process = self._started()
 
@@ -74,6 +73,11 @@ class Worker:
         self.process.join(patience_s)
         return self.process.exitcode
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid or 0
+
     def ready(self) -> bool:
         """Whether it says that it is ready."""
         return self._get("/readyz") is not None
@@ -110,10 +114,10 @@ class Crew:
         self.site = site
         self.workers: dict[str, Worker] = {}
 
-    def add(self, program: str, count: int = 1, store: StoreKind = "memory") -> list[Worker]:
+    def add(self, program: str, count: int = 1) -> list[Worker]:
         """Start more workers of a program."""
         have = sum(worker.job.program == program for worker in self.workers.values())
-        added = [Worker(self.site, program, have + number, store) for number in range(1, count + 1)]
+        added = [Worker(self.site, program, have + number) for number in range(1, count + 1)]
         self.workers |= {worker.name: worker for worker in added}
         return added
 

@@ -11,17 +11,18 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
 from tests.chaos.scene import ALL, Scene, scene
+from tests.chaos.tuning import Tuning
 
 WORKERS = 2
 DEATH_S = 60.0
 SETTLING = ("join", "detect", "notify")
-"""The programs with a state that changes with their batches; that of `send` changes between them, message by message."""
+"""The programs with a state that changes with their batches; that of `send` changes message by message."""
 
 
 def _run(scale: Scale) -> Verdict:
     emitted = records(scale.seed, scale.of(15_000, 60_000), UNTIDY)
-    with scene(session_s=3) as stage:
-        stage.staffed(WORKERS, "rocksdb")
+    with scene(Tuning(session_s=3, store="rocksdb")) as stage:
+        stage.staffed(WORKERS)
         with Feed(stage.site.broker, emitted, rate=100) as feed:
             died = sum(_died_at(stage, where, nth) for nth in range(1, scale.of(1, 3) + 1) for where in Boundary)
             if feed.done:

@@ -13,6 +13,7 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
 from tests.chaos.scene import ALL, Scene, scene
+from tests.chaos.tuning import Tuning
 
 WORKERS = 2
 FREEZE_S = 60.0
@@ -22,7 +23,7 @@ LOST = "signals_engine_transactions_lost_total"
 def _run(scale: Scale) -> Verdict:
     emitted = records(scale.seed, scale.of(12_000, 60_000), UNTIDY)
     session_s = scale.of(3, 10)
-    with scene(session_s=session_s) as stage:
+    with scene(Tuning(session_s=session_s)) as stage:
         stage.staffed(WORKERS)
         with Feed(stage.site.broker, emitted, rate=100) as feed:
             fenced = sum(_freeze(stage, session_s) for _ in range(scale.of(1, 3)))

@@ -7,6 +7,7 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
 from tests.chaos.scene import scene
+from tests.chaos.tuning import Tuning
 
 WORKERS = 3
 
@@ -14,7 +15,7 @@ WORKERS = 3
 def _run(scale: Scale) -> Verdict:
     emitted = records(scale.seed, scale.of(20_000, 200_000), UNTIDY)
     kills = scale.of(8, 30)
-    with scene(session_s=scale.of(3, 10)) as stage:
+    with scene(Tuning(session_s=scale.of(3, 10))) as stage:
         stage.staffed(WORKERS)
         planned = strikes(scale.seed, sorted(stage.crew.workers), kills)
         with Feed(stage.site.broker, emitted, rate=scale.of(600, 800)) as feed:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.clock import CLOCK_HEADER
 from engine.records import Record
-from engine.settings import StoreKind
 from programs.startup import Ready
 from programs.wiring import BUILDS
 from signals.emit import view_of
@@ -26,13 +26,16 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import say
 from tests.chaos.oracle import Logs, expected, logs_of
 from tests.chaos.site import Site, made
+from tests.chaos.tuning import Tuning
 from tests.chaos.verdict import differences, repeated
-from topics.catalog import RAW_PREFIX, STATE_DETECT
+from topics.catalog import DEAL_EVENTS, RAW_PREFIX, STATE_DETECT
 from topics.outcomes import RawRecord
 from topics.sources.registry import parser
 from topics.views import DealView
 
 ALL = tuple(BUILDS)
+PRODUCTION = Tuning()
+NOTHING: Mapping[str, str] = {}
 READY_S = 90.0
 SHOWN = 3
 
@@ -45,10 +48,10 @@ class Scene(NamedTuple):
     crew: Crew
     gauge: Gauge
 
-    def staffed(self, count: int, store: StoreKind = "memory", programs: Sequence[str] = ALL) -> None:
+    def staffed(self, count: int, programs: Sequence[str] = ALL) -> None:
         """Start so many workers of each program, and wait until all are ready."""
         for program in programs:
-            self.crew.add(program, count, store)
+            self.crew.add(program, count)
         took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
@@ -58,18 +61,18 @@ class Scene(NamedTuple):
         took = calm(self.gauge, feed.newest_us, patience_s)
         logs = logs_of(self.site.broker, self.site.ready)
         say(f"at rest {took:.1f} s after the last record; {sum(map(len, logs.values()))} records on the topics")
-        return judged(self.site.ready, logs, feed.newest_us)
+        return judged(self.site.ready, logs, feed.newest_us or last_tick_us(logs))
 
 
 @contextmanager
 def scene(
-    *, nodes: int = 1, session_s: float = 10.0, programs: Sequence[str] = ALL, **settings: str
+    tuning: Tuning = PRODUCTION, *, nodes: int = 1, programs: Sequence[str] = ALL, settings: Mapping[str, str] = NOTHING
 ) -> Iterator[Scene]:
     """A scene without workers yet; nothing of it is left at the end, unless the line fails: then the logs are named."""
     with ExitStack() as stack:
         cluster = stack.enter_context(kafka_cluster(nodes))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)))
-        site = made(cluster.servers, folder, session_s, **settings)
+        site = made(cluster.servers, folder, tuning, settings)
         crew = stack.enter_context(crew_at(site))
         gauge = Gauge(site, programs)
         stack.callback(gauge.close)
@@ -88,9 +91,16 @@ def _tell(crew: Crew) -> None:
             say(f"    {line[:400]}")
 
 
+def last_tick_us(logs: Logs) -> int:
+    """The last T in the logs."""
+    values = (value for one in logs[DEAL_EVENTS] for name, value in one.headers if name == CLOCK_HEADER)
+    return max(map(int, values), default=0)
+
+
 class Judgement(NamedTuple):
     """What the oracles say of a run."""
 
+    logs: Logs
     transitions: int
     rows: int
     twice: int
@@ -110,6 +120,7 @@ def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int) -> Jud
     for each in wrong:
         say(f"WRONG {each[:1000]}")
     return Judgement(
+        logs=logs,
         transitions=len(logs["deal.signals"]),
         rows=sum(map(len, should.rows.values())),
         twice=sum(repeated(logs[topic]) for topic in should.rows) - sum(_twice(rows) for rows in should.rows.values()),

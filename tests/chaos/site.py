@@ -14,6 +14,7 @@ from programs.commands.topics import specs
 from programs.definitions import default_text
 from programs.startup import Ready, prepare
 from signals.simulation.team import SELLERS
+from tests.chaos.tuning import Tuning
 
 PARTITIONS = 6
 OWNERS = 4
@@ -27,10 +28,10 @@ class Site(NamedTuple):
     folder: Path
     environ: Mapping[str, str]
     ready: Ready
-    session_s: float
+    tuning: Tuning
 
 
-def made(servers: str, folder: Path, session_s: float, **more: str) -> Site:
+def made(servers: str, folder: Path, tuning: Tuning, more: Mapping[str, str]) -> Site:
     """A site with its topics on this broker. The clock is the records' own; `more` are further variables."""
     environ = {
         "SIGNALS_BROKER": servers,
@@ -45,7 +46,7 @@ def made(servers: str, folder: Path, session_s: float, **more: str) -> Site:
     ready = prepare({**environ, "SIGNALS_DATA_DIR": str(folder / "oracle")}, folder)
     broker = Broker(servers)
     apply(broker, specs(ready))
-    return Site(broker, folder, environ, ready, session_s)
+    return Site(broker, folder, environ, ready, tuning)
 
 
 def _playbook(folder: Path) -> Path:

@@ -1,7 +1,6 @@
 """What a worker process of a chaos line is: one program of the product, wired as the product wires it.
 
-What no setting says is put in between here: a shorter session where a line would otherwise wait for dead workers, the
-store, and a signal to itself at a named boundary of the engine.
+Put in between are only what no setting says (`tuning`), and a signal to itself at a named boundary of the engine.
 """
 
 from __future__ import annotations
@@ -9,17 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.batches import run
 from engine.children import dies_with_parent
-from engine.settings import EngineSettings, StoreKind
 from programs import wiring
 from programs.logs import configure
-from programs.settings import Settings
-from programs.startup import prepare, to_engine
+from programs.startup import prepare
 from tests.chaos.boundaries import Strike, struck
+from tests.chaos.tuning import Tuning, tune
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Job:
     program: str
     environ: Mapping[str, str]
     folder: Path
-    session_s: float
-    store: StoreKind = "memory"
+    tuning: Tuning
     strike: Strike | None = None
 
     @property
@@ -44,10 +41,7 @@ def work(job: Job) -> int:
     ready = prepare(job.environ, job.folder)
     configure(job.program, ready.settings.log_level)
 
-    def settled(settings: Settings, program: str, servers: str) -> EngineSettings:
-        return replace(to_engine(settings, program, servers), session_timeout_s=job.session_s, store=job.store)
-
-    wiring.to_engine = settled  # type: ignore[attr-defined]  # wiring imports it by name
+    tune(job.tuning)
     app = wiring.BUILDS[job.program](ready, ready.settings.broker.bootstrap or "")
     if job.strike is not None:
         struck(app, job.strike)
