@@ -47,7 +47,7 @@ ALERTS = Group(
             "critical",
             "ops",
             "2m",
-            "min by (program, check) (signals_engine_ready) == 0",
+            'min by (program, check) (signals_engine_ready{check!="lag"}) == 0',
             "{{ $labels.program }} is not ready: {{ $labels.check }}",
             "The check {{ $labels.check }} of {{ $labels.program }} has failed for two minutes; /readyz says why.",
         ),

@@ -18,6 +18,7 @@ from topics.catalog import (
     DEAL_CURRENT,
     DEAL_EVENTS,
     DEAL_SIGNALS,
+    DEFINITIONS,
     PEOPLE_EVENTS,
     RAW_PREFIX,
     REJECTED,
@@ -36,7 +37,8 @@ class Duty(NamedTuple):
     """What one role does. A name that ends in a dot stands for every topic of the installation that begins so.
 
     `takes` topics as a consumer group called like the role; `keeps` its state on topics; `writes`; `reads` without a
-    group; `watches` how far other groups have read; `sees` that topics are there and where they end.
+    group; `watches` how far other groups have read; `sees` that topics are there and where they end; `transacts` under
+    names that begin so, as every program does under its own.
     """
 
     role: str
@@ -46,6 +48,7 @@ class Duty(NamedTuple):
     reads: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
+    transacts: tuple[str, ...] = ()
 
 
 PROGRAM_DUTIES = (
@@ -56,21 +59,40 @@ PROGRAM_DUTIES = (
         reads=(DEAL_EVENTS, PEOPLE_EVENTS),  # the clock: the tick said last, the oldest record unread
         watches=("join",),
     ),
-    Duty("join", takes=(PEOPLE_EVENTS,), keeps=(STATE_JOIN,), writes=(DEAL_EVENTS, DEAL_SIGNALS, REJECTED)),
-    Duty("detect", takes=(DEAL_EVENTS,), keeps=(STATE_DETECT,), writes=(DEAL_SIGNALS, DEAL_CURRENT, REJECTED)),
-    Duty("route", takes=(DEAL_SIGNALS,), writes=(ROUTE_PREFIX, REJECTED)),
+    Duty(
+        "join",
+        takes=(PEOPLE_EVENTS,),
+        keeps=(STATE_JOIN,),
+        writes=(DEAL_EVENTS, DEAL_SIGNALS, REJECTED),
+        reads=(DEFINITIONS,),
+    ),
+    Duty(
+        "detect",
+        takes=(DEAL_EVENTS,),
+        keeps=(STATE_DETECT,),
+        writes=(DEAL_SIGNALS, DEAL_CURRENT, REJECTED),
+        reads=(DEFINITIONS,),
+    ),
+    Duty("route", takes=(DEAL_SIGNALS,), writes=(ROUTE_PREFIX, REJECTED), reads=(DEFINITIONS,)),
     Duty(
         "notify",
         takes=(DEAL_SIGNALS, ALERT_INBOX),
         keeps=(STATE_FANOUT, STATE_NOTIFY),
         writes=(ALERT_INBOX, ALERT_OUTBOX, ALERT_LOG, REJECTED),
+        reads=(DEFINITIONS,),
     ),
-    Duty("send", takes=(ALERT_OUTBOX,), keeps=(ALERT_LEDGER,), writes=(ALERT_LOG, REJECTED)),
+    Duty("send", takes=(ALERT_OUTBOX,), keeps=(ALERT_LEDGER,), writes=(ALERT_LOG, REJECTED), reads=(DEFINITIONS,)),
 )
 #: Connectors write what the CRM sends; the others are people at the command line.
 OTHER_DUTIES = (
     Duty("connector", writes=(RAW_PREFIX,)),
     Duty("loader", writes=(RAW_PREFIX, DEAL_EVENTS), watches=("ingest", "join"), sees=(PEOPLE_EVENTS,)),
+    Duty(
+        "publisher",
+        writes=(DEFINITIONS, DEAL_EVENTS, PEOPLE_EVENTS),
+        reads=(DEFINITIONS, DEAL_EVENTS),
+        transacts=("publish",),
+    ),
     Duty("support", reads=(REJECTED, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LOG)),
 )
 #: Makes the topics and sets them right: `signals topics`, `signals up`.
@@ -114,7 +136,8 @@ def _of(duty: Duty, names: tuple[str, ...]) -> Iterator[Grant]:
             yield from (Grant(duty.role, operation, Resource.TOPIC, name) for operation in operations)
     if duty.takes:
         yield Grant(duty.role, read, Resource.GROUP, duty.role)
-        yield Grant(duty.role, write, Resource.TRANSACTIONAL_ID, f"{duty.role}.", prefixed=True)
+    for name in (duty.role, *duty.transacts) if duty.takes else duty.transacts:
+        yield Grant(duty.role, write, Resource.TRANSACTIONAL_ID, f"{name}.", prefixed=True)
     yield from (Grant(duty.role, see, Resource.GROUP, group) for group in duty.watches)
 
 

@@ -30,7 +30,7 @@ from tests.brokers.secured import SecuredKafka, secured_kafka
 from tests.conftest import REQUIRE_KAFKA
 from tests.integration.test_load_backfill import DEALS, MAPPING, PLAYBOOK, SETTINGS
 from tests.integration.test_up_whole import eventually
-from topics.catalog import ALERT_OUTBOX, DEAL_EVENTS, DEAL_SIGNALS, RAW_PREFIX, ROUTE_PREFIX
+from topics.catalog import ALERT_OUTBOX, DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, RAW_PREFIX, ROUTE_PREFIX
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -295,6 +295,8 @@ def test_every_program_works_with_the_rights_of_its_own_user_and_no_others(
 #: A user, and a topic that is none of its business to write.
 FORBIDDEN = [
     ("route", DEAL_EVENTS),
+    ("route", DEFINITIONS),
+    ("detect", DEFINITIONS),
     ("route", ALERT_OUTBOX),
     ("send", DEAL_SIGNALS),
     ("detect", DEAL_EVENTS),

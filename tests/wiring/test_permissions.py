@@ -14,7 +14,7 @@ from programs.permissions import ADMIN, OTHER_DUTIES, PROGRAM_DUTIES, ROLES, Dut
 from programs.settings import PROGRAMS
 from programs.startup import Ready, prepare
 from programs.wiring import BUILDS
-from topics.catalog import DEAL_EVENTS, RAW_PREFIX, ROUTE_PREFIX
+from topics.catalog import DEAL_EVENTS, DEFINITIONS, RAW_PREFIX, ROUTE_PREFIX
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,8 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
     for one in grants(names, prefix=""):
         if one.operation is Operation.WRITE and one.resource is Resource.TOPIC:
             writers[one.name].add(one.user)
-    assert writers[DEAL_EVENTS] == {"ingest", "join", "loader"}
+    assert writers[DEFINITIONS] == {"publisher"}
+    assert writers[DEAL_EVENTS] == {"ingest", "join", "loader", "publisher"}
     assert {name: who for name, who in writers.items() if name.startswith("state.")} == {
         "state.join": {"join"},
         "state.detect": {"detect"},
@@ -79,7 +80,8 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
 
 def test_a_transaction_is_named_after_its_program_alone(ready: Ready) -> None:
     named = [one for one in grants(topics_of(ready), prefix="") if one.resource is Resource.TRANSACTIONAL_ID]
-    assert [(one.user, one.name, one.prefixed) for one in named] == [(name, f"{name}.", True) for name in PROGRAMS]
+    names = [*((name, name) for name in PROGRAMS), ("publisher", "publish")]
+    assert [(one.user, one.name, one.prefixed) for one in named] == [(user, f"{name}.", True) for user, name in names]
     assert not [one for one in PROGRAMS for other in PROGRAMS if one != other and other.startswith(f"{one}.")]
 
 
