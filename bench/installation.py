@@ -53,8 +53,8 @@ def installed(folder: Path) -> Iterator[Installation]:
         command = [sys.executable, "-m", "programs", "up"]
         up = subprocess.Popen(command, env=environment() | told, cwd=folder, stdout=out, stderr=log)  # noqa: S603 - our own program
         try:
-            metrics = _addresses(folder / "up.out", up)
-            _wait_until_ready(metrics, folder / "up.log")
+            metrics = _addresses(said, up)
+            _wait_until_ready(metrics, wrong)
             kafka = cluster.nodes[0].process
             pids = _children(up.pid) | ({} if kafka is None else {"kafka": kafka.pid})
             yield Installation(Broker(cluster.servers), metrics, pids)
