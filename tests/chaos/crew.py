@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, site: Site, program: str, number: int) -> None:
         folder = site.folder / f"{program}-{number}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         environ = {**site.environ, "SIGNALS_DATA_DIR": str(folder / "data")}
         self.name = f"{program}-{number}"
         self.job = Job(program, environ, folder, site.tuning)
