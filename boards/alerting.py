@@ -47,9 +47,19 @@ ALERTS = Group(
             "critical",
             "ops",
             "2m",
-            'min by (program, check) (signals_engine_ready{check!="lag"}) == 0',
+            'min by (program, check) (signals_engine_ready{check!~"lag|definitions"}) == 0',
             "{{ $labels.program }} is not ready: {{ $labels.check }}",
             "The check {{ $labels.check }} of {{ $labels.program }} has failed for two minutes; /readyz says why.",
+        ),
+        Alert(
+            "SignalsDefinitionsUnknown",
+            "critical",
+            "ops",
+            "1m",
+            'min by (program) (signals_engine_ready{check="definitions"}) == 0',
+            "{{ $labels.program }} waits for definitions that it does not know",
+            "The log of {{ $labels.program }} switches to definitions that are not on the topic definitions, or that "
+            "this release cannot read; its partitions wait.",
         ),
         Alert(
             "SignalsProgramRestarts",
