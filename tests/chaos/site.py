@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from engine.admin import apply
 from engine.settings import Broker
 from programs.commands.topics import specs
-from programs.definitions import default_text
+from programs.demo.team import write_playbook
 from programs.startup import Ready, prepare
-from signals.simulation.team import SELLERS
 from tests.chaos.tuning import Tuning
 
 PARTITIONS = 6
-OWNERS = 4
-"""Sellers who are told: each message takes `send` some round trips, and `slack` is the line that is about messages."""
 
 
 class Site(NamedTuple):
@@ -35,7 +30,7 @@ def made(servers: str, folder: Path, tuning: Tuning, more: Mapping[str, str]) ->
     """A site with its topics on this broker. The clock is the records' own; `more` are further variables."""
     environ = {
         "SIGNALS_BROKER": servers,
-        "SIGNALS_PLAYBOOK": str(_playbook(folder)),
+        "SIGNALS_PLAYBOOK": str(write_playbook(folder)),
         "SIGNALS_CLOCK_MODE": "data",
         "SIGNALS_CLOCK_GRACE": "0",
         "SIGNALS_CLOCK_INTERVAL": "0.2",
@@ -47,13 +42,3 @@ def made(servers: str, folder: Path, tuning: Tuning, more: Mapping[str, str]) ->
     broker = Broker(servers)
     apply(broker, specs(ready))
     return Site(broker, folder, environ, ready, tuning)
-
-
-def _playbook(folder: Path) -> Path:
-    owners = [
-        {"name": seller.name, "ids": [seller.id], "email": seller.email, "timezone": seller.zone, "team": seller.team}
-        for seller in SELLERS[:OWNERS]
-    ]
-    file = folder / "playbook.yaml"
-    file.write_text(default_text() + "\n" + yaml.safe_dump({"owners": owners}, sort_keys=False), encoding="utf-8")
-    return file
