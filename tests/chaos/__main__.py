@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.chaos import brokers, churn, clock, deaths, dirty, disk, frozen, kills, slack, soak
+from tests.chaos import brokers, churn, clock, deaths, dirty, disk, frozen, kills, publish, slack, soak
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.table import show
 
@@ -22,6 +22,7 @@ LINES: tuple[Line, ...] = (
     frozen.LINE,
     brokers.LINE,
     dirty.LINE,
+    publish.LINE,
     disk.LINE,
     clock.LINE,
     slack.LINE,

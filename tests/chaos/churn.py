@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from random import Random
 
@@ -35,8 +36,9 @@ def _churn(stage: Scene, feed: Feed, rng: Random) -> tuple[int, list[tuple[str, 
     while not feed.done:
         worker = stage.crew.workers[f"{rng.choice(ALL)}-{rng.randint(2, MOST)}"]
         if worker.alive:
+            fresh = not worker.serving
             seconds, code = _left(worker)
-            if seconds > STOP_S or code != 0:
+            if seconds > STOP_S or code not in ((0, -signal.SIGTERM) if fresh else (0,)):
                 slow.append((worker.name, seconds, code))
         else:
             worker.start()

@@ -78,6 +78,11 @@ class Worker:
         """Its process."""
         return self.process.pid or 0
 
+    @property
+    def serving(self) -> bool:
+        """Whether it has begun its work in this life; before that a signal ends it as it ends any process."""
+        return self._get("/healthz") is not None
+
     def ready(self) -> bool:
         """Whether it says that it is ready."""
         return self._get("/readyz") is not None

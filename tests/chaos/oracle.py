@@ -15,17 +15,20 @@ from typing import NamedTuple
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from engine.batches import BatchApp
 from engine.clock import CLOCK_HEADER
 from engine.lanes import Processor
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.settings import MAX_MESSAGE_BYTES, Broker
 from engine.tail import to_record
 from engine.writer import partition_of
+from programs.published import Published
 from programs.startup import Ready
 from programs.wiring import BUILDS
 from signals.keyed import DictStore
-from topics.catalog import DEAL_SIGNALS, Cleanup
-from topics.codec import decode_signal, encode
+from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, PEOPLE_EVENTS, Cleanup
+from topics.codec import decode_deal_event, decode_signal, encode
+from topics.events import DefinitionsChanged
 
 #: The programs whose outputs follow from the log alone. What `send` does follows from the outside world, too.
 PROGRAMS = ("ingest", "join", "detect", "route", "notify")
@@ -37,6 +40,9 @@ Logs = Mapping[str, Sequence[Record]]
 Row = tuple[bytes | None, bytes]
 """A record as it is compared: its key, and its value without what the moment of writing put in."""
 
+
+SWITCHED = (DEAL_EVENTS, PEOPLE_EVENTS)
+_SWITCH = b'"type":"definitions_changed"'
 
 Slot = tuple[int, bytes]
 """A key of a compacted topic, with its partition: the state of a partition as a whole has the same key in each."""
@@ -107,7 +113,9 @@ def expected(ready: Ready, logs: Logs, programs: Sequence[str] = PROGRAMS) -> Ex
     """What these programs should have written, given what they read."""
     found = Taken(ready)
     for name in programs:
-        for attachment in BUILDS[name](ready, NOWHERE).attachments:
+        app = BUILDS[name](ready, NOWHERE)
+        _publish(app, logs)
+        for attachment in app.attachments:
             for partition, batches in _by_partition(attachment.topics, logs):
                 store = Store()
                 processor = attachment.make(partition, store)
@@ -116,6 +124,24 @@ def expected(ready: Ready, logs: Logs, programs: Sequence[str] = PROGRAMS) -> Ex
                 if attachment.state_topic is not None:
                     found.keep(attachment.state_topic, partition, store)
     return found.all
+
+
+def _publish(app: BatchApp, logs: Logs) -> None:
+    """Tell the app every definition that was published: what counts where, its log says."""
+    published = getattr(app.ready_checks.get("definitions"), "__self__", None)
+    if isinstance(published, Published):
+        for record in logs[DEFINITIONS]:
+            published.take(record)
+
+
+def versions_of(logs: Logs) -> dict[int, list[str]]:
+    """The versions to which each partition of deal.events switched, in order."""
+    switches: dict[int, list[str]] = {record.partition: [] for record in logs[DEAL_EVENTS]}
+    for record in logs[DEAL_EVENTS]:
+        event = decode_deal_event(record.value or b"")
+        if isinstance(event, DefinitionsChanged):
+            switches[record.partition].append(event.playbook)
+    return switches
 
 
 def partitions_of(ready: Ready) -> dict[str, int]:
@@ -162,9 +188,10 @@ def row_of(topic: str, key: bytes | None, value: bytes | None) -> Row:
     return key, value or b""
 
 
-def is_tick(record: Record) -> bool:
-    """Whether the clock wrote it: the clock's own words are input, not output."""
-    return any(name == CLOCK_HEADER for name, _ in record.headers)
+def is_input(record: Record) -> bool:
+    """Whether the clock wrote it, or who published definitions: their words follow from nothing that stands here."""
+    clock = any(name == CLOCK_HEADER for name, _ in record.headers)
+    return clock or (record.topic in SWITCHED and _SWITCH in (record.value or b""))
 
 
 def _by_partition(topics: Iterable[str], logs: Logs) -> Iterator[tuple[int, Iterator[Batch]]]:

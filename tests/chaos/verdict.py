@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.records import Record
-from tests.chaos.oracle import Expected, Logs, Place, Row, Slot, is_tick, row_of
+from tests.chaos.oracle import Expected, Logs, Place, Row, Slot, is_input, row_of
 from topics.catalog import ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
 
 #: What has a defined order: one program's rows in one partition of a topic, for all of them follow from one input.
@@ -46,12 +46,12 @@ def differences(logs: Logs, should: Expected) -> list[Difference]:
 
 def repeated(records: Iterable[Record]) -> int:
     """How many records stand on an append-only topic more than once, key and value the same."""
-    counts = Counter(row_of(record.topic, record.key, record.value) for record in records if not is_tick(record))
+    counts = Counter(row_of(record.topic, record.key, record.value) for record in records if not is_input(record))
     return sum(count - 1 for count in counts.values())
 
 
 def _rows(topic: str, records: Sequence[Record], should: Sequence[Row]) -> list[Difference]:
-    actual = Counter(row_of(topic, record.key, record.value) for record in records if not is_tick(record))
+    actual = Counter(row_of(topic, record.key, record.value) for record in records if not is_input(record))
     wanted = Counter(should)
     lost, more = wanted - actual, actual - wanted
     twice = Counter({row: count for row, count in more.items() if row in wanted})
