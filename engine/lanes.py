@@ -117,6 +117,7 @@ class Lane:
         self._generation = lanes.generation()
         self._member_since_s = 0.0
         self._lost: Lost | None = None
+        self._at_work: Batch | None = None
         self._closing = False
         self._store: LoadedStore | None = kept
         name = f"{self._settings.name}.{plan.topic}.{plan.partition}"
@@ -207,7 +208,7 @@ class Lane:
             while not await self._serve():
                 pass
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends the program before a commit
-            self._lanes.fail(self.plan, error)
+            self._lanes.fail(self.plan, self._at_work, error)
         finally:
             self.loaded = False
             await self._transaction.abandon()
@@ -276,6 +277,7 @@ class Lane:
         return await self._waiting.get()
 
     async def _do(self, batch: Batch, store: LoadedStore, processor: Processor) -> None:
+        self._at_work = batch
         began = time.monotonic()
         outputs = await self.process(batch, processor)
         self._reach(TP(batch.topic, batch.partition), batch.next_offset)
@@ -444,12 +446,13 @@ class Lanes:
             reason=str(lost),
         )
 
-    def fail(self, plan: LanePlan, error: BaseException) -> None:
-        """A lane failed: so does the program."""
+    def fail(self, plan: LanePlan, batch: Batch | None, error: BaseException) -> None:
+        """A lane failed, with this batch at work or taken last: so does the program."""
         log.error(
             "processing failed, nothing of the batch is committed",
-            topics=plan.attachment.topics,
+            topic=plan.topic if batch is None else batch.topic,
             partition=plan.partition,
+            offsets=None if batch is None else [batch.records[0].offset, batch.records[-1].offset],
             error=repr(error),
             exc_info=error,
         )

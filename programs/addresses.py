@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 def checked_servers(text: str) -> str:
     """`host:port[,host:port]` without spaces. Raises ValueError."""
     servers = [server.strip() for server in text.split(",")]
+    if "@" in text:
+        message = "holds a login, which belongs into broker.user and broker.password"  # and is not repeated here
+        raise ValueError(message)
     for server in servers:
         parts = urlsplit(f"//{server}")
-        if parts.netloc != server or not parts.hostname or "@" in server or not _port(server):
+        if parts.netloc != server or not parts.hostname or not _port(server):
             message = f"{server!r} is not host:port"
             raise ValueError(message)
     return ",".join(servers)

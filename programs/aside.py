@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import structlog
-
 from alerts.metrics import Metrics
 from alerts.reading import Unreadable
 from engine.records import Output, Record
+from programs.lines import Sparing, place_of
 from topics.catalog import REJECTED
 from topics.codec import encode
 from topics.outcomes import RawRecord, Rejected
@@ -15,12 +14,12 @@ from topics.rejections import Position, rejection_of
 #: The reason of an event that the brain cannot decode.
 UNDECODABLE_EVENT = "undecodable_event"
 
-log = structlog.get_logger("aside")
+said = Sparing("aside")
 
 
 def put_aside(record: Record, why: Rejected) -> Output:
     """The rejection, logged; the caller counts. The next record is read as if this one had not been there."""
-    log.warning("put_aside", reason=why.reason, topic=record.topic, partition=record.partition, offset=record.offset)
+    said.warning("put_aside", (record.topic, why.reason), reason=why.reason, **place_of(record))
     raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
     position = Position(record.topic, record.partition, record.offset)
     rejection = rejection_of(record.topic, position, raw, why)

@@ -11,6 +11,7 @@ import structlog
 from engine.records import Batch, Output, Record
 from engine.state import Store
 from programs.aside import UNDECODABLE_EVENT, put_aside
+from programs.lines import Sparing
 from programs.published import Published
 from programs.times import Times
 from signals.definitions import named
@@ -21,10 +22,11 @@ from signals.partition import Partition, versions_in
 from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS
 from topics.codec import decode_deal_event, encode
 from topics.outcomes import Rejected
-from topics.signals import Signal
+from topics.signals import Resolution, Signal
 from topics.views import DealView
 
 log = structlog.get_logger("detect")
+said = Sparing("detect")
 
 
 class Detect:
@@ -116,6 +118,8 @@ class Detect:
             self._metrics.delay.observe(delay)
         for signal in signals:
             self._metrics.transitions.labels(signal.kind.value, signal.severity.value, signal.transition.value).inc()
+            if signal.resolution is Resolution.CORRECTED:
+                _say_corrected(signal)
             value = encode(msgspec.structs.replace(signal, detected_at=detected_at))
             yield Output(DEAL_SIGNALS, signal.subject_key.encode(), value, timestamp_us=stamp)
 
@@ -124,6 +128,13 @@ class Detect:
         for key, view in views.items():
             value = None if view is None else encode(view)
             yield Output(DEAL_CURRENT, key.encode(), value, timestamp_us=stamp)
+
+
+def _say_corrected(signal: Signal) -> None:
+    """A signal that a late event took back: which, of which deal, and where what had caused it stands."""
+    causes = [f"{cause.topic}[{cause.partition}]@{cause.offset}" for cause in signal.evidence.events]
+    kind = signal.kind.value
+    said.info("corrected", (kind,), what=kind, signal=signal.id, deal=signal.subject_key, causes=causes)
 
 
 class MakeDetect:

@@ -12,6 +12,7 @@ import msgspec
 
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.state import Store
+from programs.lines import Sparing, place_of
 from signals.metrics import InputMetrics
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX, REJECTED
 from topics.codec import encode
@@ -24,6 +25,9 @@ from topics.sources.source import Source
 
 #: A header of raw records: `backfill` marks history that is being loaded.
 ORIGIN_HEADER = "signals-origin"
+
+
+said = Sparing("ingest")
 
 
 class Health:
@@ -72,6 +76,8 @@ class Ingest:
                 yield from (_placed(event, record.timestamp_us) for event in _marked(outcome.events, record))
         position = Position(record.topic, record.partition, record.offset)
         for rejection in rejections_of(source.key, position, raw, outcomes):
+            kind = (source.key, rejection.reason)
+            said.warning("refused", kind, source=source.key, reason=rejection.reason, **place_of(record))
             yield Output(REJECTED, source.key.encode(), encode(rejection), timestamp_us=record.timestamp_us)
 
     def _count(self, source: Source, outcomes: Iterable[Outcome]) -> None:

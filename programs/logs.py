@@ -1,9 +1,13 @@
-"""Logs: one line per event on stderr, as JSON, or coloured for a person at a terminal."""
+"""Logs: one line per event on stderr, as JSON, or coloured for a person at a terminal. No secret stands in any."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
+from collections.abc import Iterable
+from types import TracebackType
 
 import structlog
 
@@ -15,6 +19,30 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 _TALKATIVE = ("faust", "mode", "aiokafka", "kafka", "asyncio", "slack_sdk")
 #: A library says the same thing at most this often: without a broker they would say it 250 times a second.
 _SAME_AGAIN_S = 5.0
+
+
+#: A secret shorter than this is no secret, and would be found in every line.
+_SHORTEST_SECRET = 6
+
+
+class _Masked:
+    """A rendered line with every known secret as `***`, also as Python and JSON write it."""
+
+    def __init__(self, render: structlog.typing.Processor, secrets: Iterable[str]) -> None:
+        self._render = render
+        known = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        written = known | {repr(secret)[1:-1] for secret in known}
+        self._secrets = sorted(written | {json.dumps(each)[1:-1] for each in written}, key=len, reverse=True)
+
+    def __call__(
+        self, logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.ProcessorReturnValue:
+        """The line."""
+        line = self._render(logger, name, event)
+        if isinstance(line, str):
+            for secret in self._secrets:
+                line = line.replace(secret, "***")
+        return line
 
 
 class _NotAgain(logging.Filter):
@@ -34,19 +62,20 @@ class _NotAgain(logging.Filter):
         return True
 
 
-def configure(program: str, level: str) -> None:
-    """Set up logging of this process. Call once, before anything logs."""
+def configure(program: str, level: str, secrets: Iterable[str] = ()) -> None:
+    """Set up logging of this process, `secrets` being shown as `***`. Call once, before anything logs."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     person = sys.stderr.isatty()
-    last: structlog.typing.Processor = (
+    render: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if person
         else structlog.processors.JSONRenderer()
     )
+    last = _Masked(render, secrets)
     pretty: list[structlog.typing.Processor] = [] if person else [_TRACEBACKS]
     structlog.configure(
         processors=[*shared, *pretty, last],
@@ -71,3 +100,12 @@ def configure(program: str, level: str) -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     # Faust's timer complains of a commit that takes longer than its interval; the next one commits the same and more.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
+    sys.excepthook = _say_uncaught
+    threading.excepthook = lambda told: _say_uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+
+
+def _say_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """What nobody caught is a line like the others, without variables and secrets."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    structlog.get_logger("programs").critical("ended by an error", exc_info=(kind, error, trace))

@@ -134,7 +134,14 @@ class Send:
     def _logged(self, delivery: Delivery, end: End) -> Output:
         reason = end.reason or Reason.TOLD
         signal = delivery.signal
-        log.warning("not_said", signal=signal.id, kind=signal.kind.value, reason=reason.value, detail=end.detail)
+        log.warning(
+            "not_said",
+            signal=signal.id,
+            kind=signal.kind.value,
+            deal=signal.subject_key,
+            reason=reason.value,
+            detail=end.detail,
+        )
         decision = Decision(
             signal=signal.id,
             kind=signal.kind,

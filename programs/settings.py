@@ -6,6 +6,7 @@ source, one source of CloudEvents beside it, and the broker that `signals up` st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -134,3 +135,15 @@ class Settings(_Part):
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
     sources: tuple[SourceSettings, ...] = Field(default=DEFAULT_SOURCES, min_length=1)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must not be seen, for the logs to look out for."""
+        return tuple(_secrets(self))
+
+
+def _secrets(part: BaseModel) -> Iterator[str]:
+    for _, value in part:
+        if isinstance(value, Hidden):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from _secrets(value)

@@ -35,7 +35,7 @@ class Child:
 
     name: str
     command: Sequence[str]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # secrets stand in it
     stdout: IO[bytes] | int | None = None
     stderr: IO[bytes] | int | None = None
     cwd: Path | None = None

@@ -34,7 +34,7 @@ log = structlog.get_logger("up")
 def up(*, playbook: PlaybookOption = None, broker: BrokerOption = None) -> None:
     """Run every program on this machine, one child each; start the embedded broker if none is given."""
     ready = load_ready(broker=broker, playbook=playbook)
-    configure("up", ready.settings.log_level)
+    configure("up", ready.settings.log_level, ready.settings.secrets())
     while _run_once(ready):
         log.error("the embedded broker ended, everything starts again; what it had not saved is lost")
 
@@ -75,7 +75,7 @@ async def _died(broker: EmbeddedBroker, stop: asyncio.Event) -> bool:
 
 def _program(name: str) -> NoReturn:
     ready = load_ready()
-    configure(name, ready.settings.log_level)
+    configure(name, ready.settings.log_level, ready.settings.secrets())
     servers = ready.settings.broker.bootstrap
     if servers is None:
         raise CallError(f"{name} needs a broker: set SIGNALS_BROKER (`signals up` brings one of its own)")
