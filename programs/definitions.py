@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from playbook import yamltree
 from playbook.load import Loaded, PlaybookError, Problem, dotted, load
@@ -13,11 +14,22 @@ from topics.sources import mapping
 DEFAULT_PLAYBOOK = "playbook/default.yaml"
 
 
+class Text(NamedTuple):
+    """A playbook with the text of its file."""
+
+    loaded: Loaded
+    text: str
+
+
+def read_text(file: Path | None) -> Text:
+    """The playbook of a file with its text, or the one that ships with the product. Raises PlaybookError."""
+    text = default_text() if file is None else _text(file)
+    return Text(load(text, DEFAULT_PLAYBOOK if file is None else str(file)), text)
+
+
 def read_playbook(file: Path | None) -> Loaded:
     """The playbook of a file, or the one that ships with the product. Raises PlaybookError, also for no file."""
-    if file is None:
-        return default_playbook()
-    return load(_text(file), str(file))
+    return read_text(file).loaded
 
 
 def default_playbook() -> Loaded:

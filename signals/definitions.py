@@ -53,14 +53,14 @@ class Switches(msgspec.Struct, frozen=True, array_like=True):
     def switched(self, before: str, stored: Stored, at_us: int) -> Switches:
         """With one more: from `at_us` on (T of the partition), the event's version in the place of `before`.
 
-        The same version again, or the same event, is no switch.
+        The same version again, or the same event, is no switch; where it is the worker's own, the log has now named it.
         """
         known = self.events or (_origin(before),)
         event = stored.event
         if not isinstance(event, DefinitionsChanged):
             raise TypeError(event)
         if event.playbook == version_of(known[-1]) or any(one.event.id == event.id for one in known):
-            return self
+            return self if self.events else Switches(known)
         epoch = known[-1].event.seq[0] + 1
         return Switches((*known, Stored(_replace(event, key="", at_us=at_us, seq=(epoch, 0)), stored.offset)))
 

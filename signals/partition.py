@@ -179,8 +179,10 @@ class Partition:
         switches = self._meta.switches.switched(self.version, stored, self._meta.tick_us)
         if switches is self._meta.switches:
             return
-        self._panel = switches.panel(self._own, self._panels)
         self._meta.switches = switches
+        if switches.events[-1].event.seq[0] == self._panel.epoch:
+            return  # the version that counts already: from now on because the log says so
+        self._panel = switches.panel(self._own, self._panels)
         stored_keys = {key.decode() for key, _ in self._store.items() if key != META_KEY}
         self._behind = sorted(stored_keys | self._states.keys(), reverse=True)
 

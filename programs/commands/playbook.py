@@ -10,19 +10,30 @@ from typing import Annotated
 
 import typer
 
+from engine.settings import Broker
+from playbook.changes import changes
 from playbook.check import Off, kinds_off
-from playbook.load import Loaded, PlaybookError
+from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
+from programs.commands.loading import broker_answers, broker_of, ready
+from programs.commands.topics import specs
 from programs.configuration import SettingsError, load_settings
-from programs.definitions import default_text, read_playbook
-from programs.failures import CallError
+from programs.definitions import Text, read_playbook, read_text
+from programs.failures import CallError, WorkError
 from programs.settings import Settings
-from programs.startup import NotReadyError, to_sources
+from programs.startup import NotReadyError, Ready, to_sources
 from programs.terminal import plain
+from topics.catalog import ROUTE_PREFIX
+from topics.definitions import PublishedPlaybook
 from topics.signals import Kind
 from topics.sources.source import Source
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check and show the definitions.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, show and publish the definitions.")
+
+BrokerOption = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="in place of the setting")]
+
+#: So many changes are shown one by one.
+MOST_LINES = 60
 
 
 @app.command()
@@ -39,12 +50,111 @@ def check(file: Annotated[Path | None, typer.Argument(help="the playbook; none: 
 
 
 @app.command()
-def show() -> None:
-    """The playbook in use, with its version."""
-    file = _settings().playbook
-    loaded = _read(file)
-    typer.echo(f"# {loaded.hash}")
-    typer.echo(default_text() if file is None else file.read_text(encoding="utf-8"), nl=False)
+def show(
+    *,
+    published: Annotated[bool, typer.Option("--published", help="what was published last, from the broker")] = False,
+    broker: BrokerOption = None,
+) -> None:
+    """The playbook in use, with its version: the file of the settings, or what was published last."""
+    if published:
+        found = _published(broker)
+        typer.echo(f"# {found.version}, published at {found.published_at}")
+        for line in found.text.splitlines():
+            typer.echo(plain(line))
+        return
+    text = _text(_settings().playbook)
+    typer.echo(f"# {text.loaded.hash}")
+    typer.echo(text.text, nl=False)
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="the playbook")],
+    *,
+    broker: BrokerOption = None,
+    only_store: Annotated[
+        bool, typer.Option("--only-store", help="make the version known, and switch nothing: for logs that name it")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="say the version that counts once more: for partitions that are new")
+    ] = False,
+) -> None:
+    """Make it count: every partition switches at one offset of its own, on every worker (law 11)."""
+    text = _text(file)
+    installation = ready(broker=broker)
+    target = broker_of(installation)
+    with broker_answers():
+        from programs import publishing  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        shelf = publishing.shelf(target)
+        version, known = text.loaded.hash, shelf.playbooks
+        counts = shelf.current is not None and shelf.current.playbook == version
+        if counts and not again and version in known:
+            typer.echo(f"{version}: counts already, nothing to do")
+            return
+        if version not in known:
+            publishing.store(target, text)
+        if only_store:
+            typer.echo(f"{version}: known, and switched to nowhere")
+            return
+        before = _before(installation, shelf.in_force)
+        if shelf.current is None and before.loaded.hash not in known:
+            publishing.store(target, before)  # what counted before the first switch judges late events for days
+        _say_what_changes(text, before, known.get(version))
+        _make_routes(installation, text.loaded, target)
+        partitions = publishing.switch(target, version)
+    typer.echo(f"{version}: {partitions} partitions switch")
+
+
+def _before(installation: Ready, in_force: PublishedPlaybook | None) -> Text:
+    """What counted so far: what was published last, else the file of the settings."""
+    if in_force is None:
+        return _text(installation.settings.playbook)
+    try:
+        return Text(Loaded(load(in_force.text, in_force.version).playbook, in_force.version), in_force.text)
+    except PlaybookError as error:
+        raise WorkError("what counts now cannot be read by this release", *map(str, error.problems)) from None
+
+
+def _say_what_changes(text: Text, before: Text, earlier: PublishedPlaybook | None) -> None:
+    if earlier is not None and text.loaded.hash != before.loaded.hash:
+        typer.echo(f"back to a version that was first published at {earlier.published_at}")
+    lines = changes(before.loaded.playbook, text.loaded.playbook)
+    for line in lines[:MOST_LINES]:
+        typer.echo(plain(line))
+    if len(lines) > MOST_LINES:
+        typer.echo(f"and {len(lines) - MOST_LINES} more changes")
+    if not lines:
+        typer.echo("nothing changes in meaning")
+
+
+def _make_routes(installation: Ready, loaded: Loaded, target: Broker) -> None:
+    """The routing topics that the new playbook names must be there before anything is routed by it."""
+    from engine import admin  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+    wanted = [spec for spec in specs(installation._replace(playbook=loaded)) if spec.name.startswith(ROUTE_PREFIX)]
+    if wanted:
+        applied = admin.apply(target, wanted, replication=installation.settings.topics.replication)
+        for done in applied.done:
+            typer.echo(f"done: {done.topic}: created with {done.wanted} partitions")
+
+
+def _published(broker: str | None) -> PublishedPlaybook:
+    target = broker_of(ready(broker=broker))
+    with broker_answers():
+        from programs import publishing  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        found = publishing.shelf(target).in_force
+    if found is None:
+        raise WorkError("nothing was published: each worker's own file counts (`signals playbook publish FILE`)")
+    return found
+
+
+def _text(file: Path | None) -> Text:
+    try:
+        return read_text(file)
+    except PlaybookError as error:
+        raise CallError(*map(str, error.problems)) from None
 
 
 @app.command()

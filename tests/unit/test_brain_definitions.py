@@ -616,3 +616,13 @@ def test_a_hot_deal_whose_base_is_past_the_switch_takes_it_where_its_base_ends()
     assert before.base is not None
     assert before.base.now_us > at(1)
     assert parse_rfc3339(opened.occurred_at) == before.base.now_us
+
+
+def test_a_log_that_names_the_version_that_counts_already_takes_it_out_of_the_workers_hands() -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    partition.fold(stored([LEAD, tick_at(at(3)), switch_to("story")]))
+    assert (partition.version, partition.switched, partition.behind) == ("story", True, 0)
+    again = Partition(panels("shorter"), store, POSITION, panels)
+    assert (again.version, again.switched, again.behind) == ("story", True, 0)
+    assert said(again.fold([Stored(tick_at(at(11)), 10)]).signals, OVERSTAY) == [("D1", "opened", 10.0, None)]

@@ -70,7 +70,7 @@ def test_the_topics_are_missing_then_made_then_as_they_should_be(signals: Call) 
 
     code, out, err = signals("topics", "apply")
     assert (code, err) == (0, [])
-    assert {f"done: {topic.name}: created with 4 partitions" for topic in TOPICS} <= set(out)
+    assert {f"done: {topic.name}: created with {topic.partitions or 4} partitions" for topic in TOPICS} <= set(out)
 
     assert signals("topics", "apply") == (0, ["nothing to do"], [])
     code, out, err = signals("topics", "check")
