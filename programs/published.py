@@ -22,6 +22,7 @@ from playbook.owners import Directory
 from signals.definitions import UnknownDefinitionsError
 from signals.joining import Intents, intents_of
 from signals.judge import Panel, panel_of
+from signals.metrics import SHORT_VERSION
 from signals.rules import Rules
 from topics.catalog import DEFINITIONS
 from topics.definitions import PublishedPlaybook, decode_definition
@@ -30,8 +31,6 @@ from topics.sources.source import Source
 
 #: How often it is said again that a partition waits.
 SAY_AGAIN_S = 30.0
-#: How much of a version is shown where a person or a metric has to tell it from others.
-SHORT = len("sha256:") + 12
 
 log = structlog.get_logger("definitions")
 
@@ -79,7 +78,7 @@ class Published:
 
     def _add(self, published: PublishedPlaybook) -> None:
         try:
-            playbook = load(published.text, published.version[:SHORT]).playbook
+            playbook = load(published.text, published.version[:SHORT_VERSION]).playbook
         except PlaybookError as error:
             why = str(error.problems[0])
             self._unreadable[published.version] = why

@@ -21,6 +21,8 @@ _CELL = ("pipeline", "segment", "team")
 MAX_CURRENCIES = 32
 OTHER = "other"
 
+#: So much of a version tells it from others. As many series as versions count at present: one, or two in a switch.
+SHORT_VERSION = len("sha256:") + 12
 #: What becomes of a row.
 OUTCOMES = ("events", "silent", "rejected")
 #: What becomes of an event that cannot be folded at all.
@@ -40,6 +42,18 @@ class Served(Protocol):
     @property
     def tick_us(self) -> int:
         """Its last tick."""
+
+    @property
+    def version(self) -> str:
+        """The version of the definitions that count there."""
+
+    @property
+    def switched(self) -> bool:
+        """Whether its log has named them."""
+
+    @property
+    def behind(self) -> int:
+        """How many deals have yet to be judged by them, at most."""
 
 
 class InputMetrics:
@@ -124,6 +138,18 @@ class _Sums(Collector):
             "Every deal of the partition has been judged up to there.",
             ("partition",),
             [((str(one.number),), one.tick_us / SECOND_US) for one in served],
+        )
+        yield _family(
+            "signals_definitions_partitions",
+            "Partitions by the playbook that counts there, and whether its log has named it or it is the worker's own.",
+            ("playbook", "named_by"),
+            [((one.version[:SHORT_VERSION], "log" if one.switched else "file"), 1) for one in served],
+        )
+        yield _family(
+            "signals_definitions_behind_deals",
+            "Deals that have yet to be judged by the definitions that count now, at most.",
+            (),
+            [((), sum(one.behind for one in served))],
         )
         yield _family("signals_open_deals", "Open deals.", _CELL, _cells(one.open_deals for one in totals))
         yield _family(

@@ -41,6 +41,8 @@ BOUNDED = {
     "partition": "the topics",
     "program": "the programs",
     "check": "the readiness checks",
+    "playbook": "the versions that count at present, one or two",
+    "named_by": "two words",
 }
 
 #: What Prometheus itself adds, or deploy/prometheus.yml.
