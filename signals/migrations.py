@@ -31,14 +31,14 @@ class NewerStateError(ValueError):
 
 
 def read_state(value: bytes) -> State:
-    """A state of any form up to the present one.
+    """A state of any form up to the present one; of a value that begins with a head (`signals/kept.py`), its state.
 
     Raises `NewerStateError` for a later one, and `msgspec.DecodeError` for bytes that are no state.
     """
     try:
         state = _typed(value)
     except msgspec.ValidationError:
-        return _migrated(_untyped(value))
+        return _migrated(_without_head(_untyped(value)))
     return state if state.schema == SCHEMA else _migrated(_untyped(value))
 
 
@@ -53,6 +53,13 @@ def _migrated(form: Form) -> State:
         message = f"this is no state of form {schema}: {error}"
         raise msgspec.ValidationError(message) from error
     return msgspec.convert(form, State)
+
+
+def _without_head(form: Form) -> Form:
+    """A state begins with a watch, which is an array; a head begins with a number, and the state comes last."""
+    if form and type(form[0]) is int and isinstance(form[-1], list):
+        return form[-1]
+    return form
 
 
 def _schema_of(form: Form) -> int:

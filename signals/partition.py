@@ -1,42 +1,55 @@
 """One partition of `deal.events`: its deals, who is due when, its sums. No input, no output: records in, values out.
 
-State is read and written through a keyed store of bytes, so that what is durable is exactly what is decided from.
+State is read and written through a keyed store of bytes, so that what is durable is exactly what is decided from. What
+is kept in memory beside the store: for each deal that waits for an instant a place in a heap, and the deals that were
+at work last, decoded (`HOT_DEALS`).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
+from signals.deal import Deal
 from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
-from signals.emit import Position, signal_of, view_of
+from signals.emit import Naming, Position, naming_of, signal_of, view_of
 from signals.episodes import Transition
-from signals.indicators import Standing, Totals, standing_of
-from signals.judge import Panel, Stored, Watch
+from signals.indicators import Standing, Totals, standing_after, standing_of
+from signals.judge import Panel, Stored
+from signals.kept import Head, keep, read_head, read_kept, write_kept
 from signals.keyed import Keyed
-from signals.migrations import read_state
+from signals.rules import Rules
 from signals.step import Fate, State, step
-from topics.events import DefinitionsChanged, LoadEnded, LoadStarted, SourceGap, Tick, event_id
+from topics.events import DealEvent, DefinitionsChanged, LoadEnded, LoadStarted, Scalar, SourceGap, Tick, event_id
 from topics.signals import Signal
 from topics.views import DealView
 
 _encode = msgspec.msgpack.Encoder().encode
 _replace = msgspec.structs.replace
 
+#: So many deals of a partition stay decoded, with their last view: about 8 KB each.
+HOT_DEALS = 4096
+#: The heap is put in order once it holds this many places more than twice the deals.
+_SPARE_PLACES = 64
+
 
 class Meta(msgspec.Struct, array_like=True):
     """What a partition knows beside its deals.
 
-    The last tick; which sources are being loaded, until when; the switches of definitions that it has seen.
+    The last tick; which sources are being loaded, until when; the switches of definitions that it has seen; and which
+    version of the worker's own definitions, counted from 0, the sums of the deals in its care were made by.
     """
 
     tick_us: int = 0
     leases: dict[str, int] = {}
     switches: Switches = Switches()
+    own: str = ""
+    own_number: int = 0
 
 
 #: The store's key of `Meta`: no deal has an empty key.
@@ -62,34 +75,73 @@ class Folded(NamedTuple):
     fates: Counter[Fate]
 
 
+class _Live:
+    """A deal at work: its state now, and as it stands in the store with what was made of that."""
+
+    __slots__ = ("due_us", "fields", "key", "naming", "rules", "standing", "state", "view", "written")
+
+    def __init__(self, key: bytes, state: State | None, due_us: int | None, standing: Standing | None) -> None:
+        self.key = key
+        self.state = state
+        #: The state as it stands in the store, and the view that was drawn of it, if it was here then.
+        self.written = state
+        self.view: DealView | None = None
+        #: When it is visited by time (`Head.due_us`), and what it counts for in the sums.
+        self.due_us, self.standing = due_us, standing
+        #: How it is called with these fields under these rules.
+        self.naming: Naming | None = None
+        self.fields: dict[str, Scalar] | None = None
+        self.rules: Rules | None = None
+
+    def named(self, rules: Rules, deal: Deal) -> Naming:
+        """How the deal is called; looked up again only when its fields are others."""
+        if self.naming is None or self.fields is not deal.fields or self.rules is not rules:
+            self.naming, self.fields, self.rules = naming_of(rules, deal), deal.fields, rules
+        return self.naming
+
+
 class Partition:
     """The deals of one partition. `fold` takes a batch of events in offset order.
 
     `own` counts until the first switch; `panels` knows every version that the log names. Raises
     `UnknownDefinitionsError` for one that it does not: then nothing of the batch counts, and the partition is to be
-    made again from its store.
+    made again from its store. So it is after any other exception, and when a batch is not committed.
     """
 
-    def __init__(self, own: Panel, store: Keyed, position: Position, panels: Panels | None = None) -> None:
+    def __init__(
+        self, own: Panel, store: Keyed, position: Position, panels: Panels | None = None, hot_deals: int = HOT_DEALS
+    ) -> None:
         self._own, self._panels = own, panels or only(own)
-        self._store, self._position = store, position
+        self._store, self._position, self._hot_deals = store, position, hot_deals
         self.totals = Totals()
-        self._standings: dict[str, Standing] = {}
         self.known_deals = 0
-        self._dues: dict[str, int] = {}
-        self._heap: list[tuple[int, str]] = []
+        #: Each deal that waits for an instant has a place no later than that; a place that is too early, or of a deal
+        #: that waits no more, is found out when its time comes.
+        self._heap: list[tuple[int, bytes]] = []
+        self._most_places = 0
         self._loading: dict[str, set[str]] = {}
-        self._states: dict[str, State | None] = {}
-        self._before: dict[str, State | None] = {}
+        #: The deals of this batch; and those of earlier ones, the last used last.
+        self._live: dict[str, _Live] = {}
+        self._hot: dict[str, _Live] = {}
         self._said: list[Signal] = []
+        self._detected_at = ""
         self._fates: Counter[Fate] = Counter()
         meta = store.get(META_KEY)
         self._meta = Meta() if meta is None else _decode_meta(meta)
         self._meta_written = meta
         self._panel = self._meta.switches.panel(own, self._panels)
+        if not self._meta.switches.events and self._meta.own != own.rules.version:
+            self._meta.own, self._meta.own_number = own.rules.version, self._meta.own_number + 1
         #: The deals that the last switch has not reached, by key, the first in key order last.
         self._behind: list[str] = []
         self._load()
+        self._do: dict[type[DealEvent], Callable[[Stored, Any], None]] = {
+            Tick: self._ticked,
+            SourceGap: self._source_gap,
+            LoadStarted: self._load_started,
+            LoadEnded: self._load_ended,
+            DefinitionsChanged: self._switched,
+        }
 
     @property
     def number(self) -> int:
@@ -116,44 +168,47 @@ class Partition:
         """How many deals have yet to be judged by them, at most."""
         return len(self._behind)
 
-    def fold(self, batch: Iterable[Stored]) -> Folded:
-        """Fold a batch; write the states that changed to the store; return what is to be said."""
+    def fold(self, batch: Iterable[Stored], detected_at: str = "") -> Folded:
+        """Fold a batch; write the states that changed to the store; return what is to be said.
+
+        `detected_at`: what the signals bear as the time at which they were found, RFC 3339.
+        """
+        self._detected_at = detected_at
         for stored in batch:
-            self._one(stored)
+            event = stored.event
+            do = self._do.get(type(event))
+            if do is None:
+                self._step(event.key, stored)
+            else:
+                do(stored, event)
         views = self._write()
         said, self._said = self._said, []
         fates, self._fates = self._fates, Counter()
         return Folded(said, views, fates)
 
     def _load(self) -> None:
+        heap, epoch = self._heap, self._panel.epoch
         for key, value in self._store.items():
-            if key != META_KEY:
-                state = read_state(value)
-                self.known_deals += 1
-                self._counted(key.decode(), state)
-                self._waits(key.decode(), state)
-                due_us = state.due_us
-                if due_us is not None and not state.now.deal.loading:
-                    self._dues[key.decode()] = due_us
-                if state.now.epoch != self._panel.epoch:
-                    self._behind.append(key.decode())
-        self._heap = _heap_of(self._dues)
+            if key == META_KEY:
+                continue
+            head = read_head(value)
+            self.known_deals += 1
+            self.totals.change(None, self._counted(head, value))
+            if head.due_us is not None:
+                heap.append((head.due_us, key))
+            if head.loading:
+                self._loading.setdefault(head.loading, set()).add(key.decode())
+            if head.epoch != epoch:
+                self._behind.append(key.decode())
+        heapq.heapify(heap)
+        self._most_places = 2 * len(heap) + _SPARE_PLACES
         self._behind.sort(reverse=True)
 
-    def _one(self, stored: Stored) -> None:
-        event = stored.event
-        if isinstance(event, Tick):
-            self._ticked(stored, event)
-        elif isinstance(event, SourceGap):
-            self._each(self._of_source(event.source), stored)
-        elif isinstance(event, LoadStarted):
-            self._meta.leases[event.source] = event.lease_us
-        elif isinstance(event, LoadEnded):
-            self._load_ended(event, stored.offset)
-        elif isinstance(event, DefinitionsChanged):
-            self._switched(stored)
-        else:
-            self._step(event.key, stored)
+    def _counted(self, head: Head, value: bytes) -> Standing | None:
+        """What a deal in the store counts for; asked anew where that was by other definitions of the worker's own."""
+        if head.epoch or head.by == self._meta.own_number:
+            return head.standing
+        return standing_of(self._panel.of(0).rules, read_kept(value).state.now)
 
     def _ticked(self, stored: Stored, tick: Tick) -> None:
         if tick.at_us <= self._meta.tick_us:
@@ -162,19 +217,45 @@ class Partition:
         leases = self._meta.leases
         # A load whose lease is over is dead; history that comes without a lease belongs to a load that has ended.
         for source in sorted(source for source in {*leases, *self._loading} if leases.get(source, 0) < tick.at_us):
-            self._load_ended(_load_end(source, tick), stored.offset)
-        heap = self._heap
-        while heap and heap[0][0] < tick.at_us:
-            due_us, key = heapq.heappop(heap)
-            if self._dues.get(key) == due_us:
-                self._step(key, stored)
+            self._load_ended(Stored(_load_end(source, tick), stored.offset), _load_end(source, tick))
+        self._visit_due(stored, tick.at_us)
         self._sweep(stored)
         recent = self._meta.switches.recent(tick.at_us)
         if recent is not self._meta.switches:
             self._meta.switches = recent
             self._panel = recent.panel(self._own, self._panels)
 
-    def _switched(self, stored: Stored) -> None:
+    def _visit_due(self, stored: Stored, at_us: int) -> None:
+        """Let time pass for every deal that is due before `at_us`, in the order of the dues, then of the keys."""
+        heap = self._heap
+        placed: set[bytes] = set()
+        later: list[tuple[int, bytes]] = []
+        while heap and heap[0][0] < at_us:
+            place = heapq.heappop(heap)
+            due_us, raw = place
+            key = raw.decode()
+            wanted_us = self._due_of(key, raw)
+            if wanted_us == due_us:
+                live = self._at_work(key)
+                self._stepped(live, key, stored)
+                if live.due_us == due_us:  # to be asked again at the next tick, not now
+                    later.append(place)
+                elif live.due_us is not None:
+                    heapq.heappush(heap, (live.due_us, raw))
+            elif wanted_us is not None and raw not in placed:
+                heapq.heappush(heap, (wanted_us, raw))
+            placed.add(raw)
+        for place in later:
+            heapq.heappush(heap, place)
+
+    def _due_of(self, key: str, raw: bytes) -> int | None:
+        live = self._live.get(key) or self._hot.get(key)
+        if live is not None:
+            return live.due_us
+        value = self._store.get(raw)
+        return None if value is None else read_head(value).due_us
+
+    def _switched(self, stored: Stored, _event: DefinitionsChanged) -> None:
         """Other definitions from here on. Each deal takes them on its next visit, and at the ticks to come."""
         switches = self._meta.switches.switched(self.version, stored, self._meta.tick_us)
         if switches is self._meta.switches:
@@ -183,126 +264,150 @@ class Partition:
         if switches.events[-1].event.seq[0] == self._panel.epoch:
             return  # the version that counts already: from now on because the log says so
         self._panel = switches.panel(self._own, self._panels)
-        stored_keys = {key.decode() for key, _ in self._store.items() if key != META_KEY}
-        self._behind = sorted(stored_keys | self._states.keys(), reverse=True)
+        self._behind = sorted(self._keys(), reverse=True)
 
     def _sweep(self, stored: Stored) -> None:
         """Visit the next deals that have had no visit since the switch, in key order."""
         left = SWEPT_PER_TICK
         while self._behind and left:
             key = self._behind.pop()
-            state = self._state(key)
+            state = self._at_work(key).state
             if state is not None and state.now.epoch != self._panel.epoch and not state.now.deal.loading:
                 self._step(key, stored)
                 left -= 1
 
-    def _load_ended(self, event: LoadEnded, offset: int) -> None:
+    def _load_started(self, _stored: Stored, event: LoadStarted) -> None:
+        self._meta.leases[event.source] = event.lease_us
+
+    def _load_ended(self, stored: Stored, event: LoadEnded) -> None:
         """Free the deals of a load. Its end comes after all that it loaded, whatever instant that bears."""
         self._meta.leases.pop(event.source, None)
         for key in sorted(self._loading.get(event.source, ())):
-            state = self._state(key)
+            state = self._at_work(key).state
             last_us = 0 if state is None else state.now.now_us
             after = event if event.at_us > last_us else _replace(event, at_us=last_us + 1)
-            self._step(key, Stored(after, offset))
+            self._step(key, Stored(after, stored.offset))
 
-    def _each(self, keys: Iterable[str], stored: Stored) -> None:
-        for key in keys:
+    def _source_gap(self, stored: Stored, event: SourceGap) -> None:
+        for key in sorted(self._keys(f"{event.source}:")):
             self._step(key, stored)
 
-    def _of_source(self, source: str) -> list[str]:
-        prefix = f"{source}:".encode()
-        stored = {key.decode() for key, _ in self._store.items() if key.startswith(prefix)}
-        return sorted(stored | {key for key in self._states if key.startswith(f"{source}:")})
+    def _keys(self, prefix: str = "") -> set[str]:
+        """The deals in the store and in this batch."""
+        start = prefix.encode()
+        stored = {key.decode() for key, _ in self._store.items() if key != META_KEY and key.startswith(start)}
+        return stored | {key for key in self._live if key.startswith(prefix)}
+
+    def _at_work(self, key: str) -> _Live:
+        live = self._live.get(key)
+        if live is None:
+            live = self._hot.pop(key, None) or self._fetched(key.encode())
+            self._live[key] = live
+        return live
+
+    def _fetched(self, raw: bytes) -> _Live:
+        value = self._store.get(raw)
+        if value is None:
+            return _Live(raw, None, None, None)
+        kept = read_kept(value)
+        return _Live(raw, kept.state, kept.due_us, self._counted(kept, value))
 
     def _step(self, key: str, stored: Stored) -> None:
-        state = self._state(key)
+        live = self._at_work(key)
+        waited_us = live.due_us
+        self._stepped(live, key, stored)
+        due_us = live.due_us
+        if due_us is not None and (waited_us is None or due_us < waited_us):
+            heapq.heappush(self._heap, (due_us, live.key))
+            if len(self._heap) > self._most_places:
+                self._tidy()
+
+    def _stepped(self, live: _Live, key: str, stored: Stored) -> None:
+        """Fold one event of one deal. Its place in the heap is the caller's business."""
+        state = live.state
         stepped = step(self._panel, state, stored, self._meta.tick_us)
         self._fates[stepped.fate] += 1
-        if stepped.state is not state:
-            self._states[key] = stepped.state
+        live.state = stepped.state
         if stepped.state is None:
-            self._dues.pop(key, None)
-        else:
-            self._waits(key, stepped.state)
-            self._due(key, stepped.state, stepped.due_us)
-        self._say(stepped.transitions)
+            live.due_us = None
+        elif stepped.state is not state:
+            deal = stepped.state.now.deal
+            live.due_us = None if deal.loading else stepped.due_us
+            if deal.loading or deal.source in self._loading:
+                self._waits(key, deal)
+        if stepped.transitions:
+            self._say(live, stepped.transitions)
 
-    def _state(self, key: str) -> State | None:
-        if key in self._states:
-            return self._states[key]
-        value = self._store.get(key.encode())
-        state = None if value is None else read_state(value)
-        self._before.setdefault(key, state)
-        return state
-
-    def _due(self, key: str, state: State, due_us: int | None) -> None:
-        # A deal that is being loaded is not visited by time: its backlog would answer the alarm (law 2).
-        if due_us is None or state.now.deal.loading:
-            self._dues.pop(key, None)
-        elif self._dues.get(key) != due_us:
-            self._dues[key] = due_us
-            heapq.heappush(self._heap, (due_us, key))
-            if len(self._heap) > 2 * len(self._dues) + 64:
-                self._heap = _heap_of(self._dues)
-
-    def _waits(self, key: str, state: State) -> None:
+    def _waits(self, key: str, deal: Deal) -> None:
         """Keep the index of the deals that are being loaded."""
-        deal = state.now.deal
         if deal.loading:
             self._loading.setdefault(deal.source, set()).add(key)
-        elif deal.source in self._loading:
+        else:
             self._loading[deal.source].discard(key)
             if not self._loading[deal.source]:
                 del self._loading[deal.source]
 
-    def _say(self, transitions: list[Transition]) -> None:
-        rules = self._panel.rules
-        self._said += [signal_of(rules, transition, self._position) for transition in transitions]
+    def _tidy(self) -> None:
+        """Leave each deal its earliest place."""
+        earliest: dict[bytes, int] = {}
+        for due_us, raw in self._heap:
+            if earliest.get(raw, due_us) >= due_us:
+                earliest[raw] = due_us
+        self._heap[:] = [(due_us, raw) for raw, due_us in earliest.items()]
+        heapq.heapify(self._heap)
+        self._most_places = 2 * len(self._heap) + _SPARE_PLACES
+
+    def _say(self, live: _Live, transitions: list[Transition]) -> None:
+        rules, position, at = self._panel.rules, self._position, self._detected_at
+        for transition in transitions:
+            self._said.append(signal_of(rules, transition, position, at, live.named(rules, transition.deal)))
 
     def _write(self) -> dict[str, DealView | None]:
         views: dict[str, DealView | None] = {}
-        for key, state in self._states.items():
-            before = self._before.get(key)
-            if state is before:
+        hot = self._hot
+        for key, live in self._live.items():
+            state = live.state
+            if state is None:
+                if live.written is not None:
+                    self._forget(live)
+                    views[key] = None
                 continue
-            self._store.put(key.encode(), None if state is None else _encode(state))
-            if state is None or before is None or not _counts_the_same(before.now, state.now):
-                self._counted(key, state)
-            self.known_deals += (before is None) - (state is None)
-            if state is None or before is None or state.now != before.now:
-                views[key] = None if state is None else view_of(self._panel.of(state.now.epoch).rules, state.now)
+            if state is not live.written and self._keep(live, state):
+                views[key] = live.view
+            hot[key] = live
+        self._live = {}
+        for key in list(islice(hot, max(0, len(hot) - self._hot_deals))):
+            del hot[key]
         meta = _encode(self._meta)
         if meta != self._meta_written:
             self._store.put(META_KEY, meta)
             self._meta_written = meta
-        self._states, self._before = {}, {}
         return views
 
-    def _counted(self, key: str, state: State | None) -> None:
-        """Bring the sums in line with a state."""
-        after = None if state is None else standing_of(self._panel.of(state.now.epoch).rules, state.now)
-        self.totals.change(self._standings.get(key), after)
-        if after is None:
-            self._standings.pop(key, None)
+    def _forget(self, live: _Live) -> None:
+        self._store.put(live.key, None)
+        self.totals.change(live.standing, None)
+        self.known_deals -= 1
+
+    def _keep(self, live: _Live, state: State) -> bool:
+        """Write a state, and bring sums and view in line with it. Says whether the view is another."""
+        before, now, written = live.standing, state.now, live.written
+        rules = self._panel.of(now.epoch).rules
+        if written is None or written.now.epoch != now.epoch:
+            live.standing = standing_of(rules, now)
         else:
-            self._standings[key] = after
-
-
-def _counts_the_same(before: Watch, now: Watch) -> bool:
-    """Whether a deal cannot count for anything else than before: an activity, say, changes no sum by itself."""
-    return (
-        before.epoch == now.epoch
-        and before.deal.fields == now.deal.fields
-        and before.deal.entries == now.deal.entries
-        and before.deal.removed == now.deal.removed
-        and before.episodes == now.episodes
-    )
-
-
-def _heap_of(dues: dict[str, int]) -> list[tuple[int, str]]:
-    heap = [(due_us, key) for key, due_us in dues.items()]
-    heapq.heapify(heap)
-    return heap
+            live.standing = standing_after(rules, written.now, before, now)
+        self.totals.change(before, live.standing)
+        self.known_deals += written is None
+        by = 0 if now.epoch else self._meta.own_number
+        self._store.put(live.key, write_kept(keep(state, by, live.standing)))
+        live.written = state
+        if written is not None and (written.now is now or written.now == now):
+            return False
+        known = live.view if written is not None and written.now.episodes is now.episodes else None
+        open_signals = None if known is None else known.open_signals
+        live.view = view_of(rules, now, live.named(rules, now.deal), open_signals)
+        return True
 
 
 def _load_end(source: str, tick: Tick) -> LoadEnded:

@@ -16,6 +16,7 @@ import msgspec
 
 from signals.emit import Position, view_of
 from signals.judge import Panel, Stored
+from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.step import Fate, State
@@ -28,7 +29,6 @@ from topics.views import DealView
 #: Records folded at a time. Any number gives the same transitions; this one is what a busy worker sees.
 BATCH = 500
 
-_decode = msgspec.msgpack.Decoder(State).decode
 _replace = msgspec.structs.replace
 
 
@@ -119,4 +119,4 @@ class _Relived:
 
     def states(self) -> Iterator[tuple[str, State]]:
         """The states at the end, by deal."""
-        return ((key.decode(), _decode(value)) for key, value in self._store.items() if key != META_KEY)
+        return ((key.decode(), read_kept(value).state) for key, value in self._store.items() if key != META_KEY)

@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import msgspec
-
 from signals.emit import view_of
 from signals.history import AT_REST, Reading, Tally, joined, judged
 from signals.joiner import Joiner
 from signals.joining import intents_of
 from signals.judge import Stored, Watch, panel_of
+from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.relive import LogError, Logged, LogRecord, replay_log
 from signals.rules import Rules
-from signals.step import State
 from topics.events import AnyEvent, DealEvent, PeopleEvent, Tick, event_id
 from topics.instants import HOUR_US, MINUTE_US
 from topics.outcomes import Accepted, Parser, RawRecord
@@ -144,5 +142,4 @@ def _tick(at_us: int) -> Tick:
 
 
 def _watches(store: DictStore) -> dict[str, Watch]:
-    decode = msgspec.msgpack.Decoder(State).decode
-    return {key.decode(): decode(value).now for key, value in store.items() if key != META_KEY}
+    return {key.decode(): read_kept(value).state.now for key, value in store.items() if key != META_KEY}

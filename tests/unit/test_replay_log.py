@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from signals.emit import Position
 from signals.judge import Stored
+from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.replay import LogError, LogRecord, replay_log
@@ -42,8 +43,7 @@ def live(dump: list[LogRecord], batch: int) -> tuple[list[Signal], dict[str, Sta
     for first in range(0, len(dump), batch):
         events = [Stored(decode(one.value or b""), one.offset) for one in dump[first : first + batch]]
         signals += partition.fold(events).signals
-    states = msgspec.msgpack.Decoder(State)
-    return signals, {key.decode(): states.decode(value) for key, value in store.items() if key != META_KEY}
+    return signals, {key.decode(): read_kept(value).state for key, value in store.items() if key != META_KEY}
 
 
 def undated(signals: Iterable[Signal]) -> list[bytes]:
