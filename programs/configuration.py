@@ -39,6 +39,7 @@ VARIABLES = (
     Variable("SIGNALS_BROKER_KEY_FILE", ("broker", "key_file"), "the key of our own certificate"),
     Variable("SIGNALS_PLAYBOOK", ("playbook",), "the playbook's file"),
     Variable("SIGNALS_DATA_DIR", ("data_dir",), "the folder for state and the embedded broker"),
+    Variable("SIGNALS_STORE", ("store",), "memory or rocksdb: where state is held beside Kafka"),
     Variable("SIGNALS_LOG_LEVEL", ("log_level",), "debug, info, warning or error"),
     Variable("SIGNALS_PARTITIONS", ("topics", "partitions"), "partitions of a topic that is created"),
     Variable("SIGNALS_REPLICATION", ("topics", "replication"), "copies of a topic that is created"),

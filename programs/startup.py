@@ -165,4 +165,5 @@ def to_engine(settings: Settings, program: str, servers: str) -> EngineSettings:
         data_dir=settings.data_dir,
         web_host=settings.web.host,
         web_port=settings.web.port(program),
+        store=settings.store,
     )

@@ -63,9 +63,14 @@ class Child:
             await asyncio.sleep(self._pause_s)
             self.restarts += 1
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process lives."""
+        return self.process is not None and self.process.returncode is None
+
     def tell(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None and self.alive:
             self.process.send_signal(number)
 
 
@@ -98,6 +103,8 @@ async def _stop(children: Sequence[Child]) -> None:
     try:
         await asyncio.wait_for(asyncio.gather(*alive), STOP_S)
     except TimeoutError:
+        late = [child.name for child in children if child.alive]
+        log.warning("killed, as they did not stop in time; what they had not committed is done again", programs=late)
         for child in children:
             child.tell(signal.SIGKILL)
         await asyncio.gather(*(child.process.wait() for child in children if child.process is not None))

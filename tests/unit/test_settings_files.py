@@ -26,6 +26,7 @@ SET = [
     ("SIGNALS_BROKER_KEY_FILE", "here.pem", "broker.key_file", "<folder>/here.pem"),
     ("SIGNALS_PLAYBOOK", "here.pem", "playbook", "<folder>/here.pem"),
     ("SIGNALS_DATA_DIR", "state", "data_dir", "<folder>/state"),
+    ("SIGNALS_STORE", "rocksdb", "store", "rocksdb"),
     ("SIGNALS_LOG_LEVEL", "debug", "log_level", "debug"),
     ("SIGNALS_PARTITIONS", "12", "topics.partitions", 12),
     ("SIGNALS_REPLICATION", "3", "topics.replication", 3),
