@@ -129,8 +129,8 @@ class Settings(_Part):
     data_dir: Path = Path("data")
     store: Literal["memory", "rocksdb"] = Field(
         default="memory",
-        description="where programs hold their state, which stands on Kafka in any case. rocksdb: in data_dir, for more "
-        "deals than memory holds and a start that reads only what is new; a data_dir for each worker",
+        description="where programs hold their state, which stands on Kafka in any case. rocksdb: in data_dir, for "
+        "more deals than memory holds and a start that reads only what is new; a data_dir for each worker",
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     broker: BrokerSettings = BrokerSettings()
