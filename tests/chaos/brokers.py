@@ -18,7 +18,7 @@ MORE = 0.1
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(12_000, 100_000), UNTIDY)
+    emitted = records(scale.seed, scale.of(6_000, 100_000), UNTIDY)
     with scene(nodes=NODES) as stage:
         stage.staffed(scale.of(1, 2))
         with Feed(stage.site.broker, emitted, rate=scale.of(300, 500)) as feed:

@@ -19,7 +19,7 @@ PAUSE_S = (0.2, 1.5)
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(15_000, 100_000), UNTIDY)
+    emitted = records(scale.seed, scale.of(8_000, 100_000), UNTIDY)
     with scene(Tuning(session_s=scale.of(3, 10))) as stage:
         stage.staffed(MOST)
         with Feed(stage.site.broker, emitted, rate=scale.of(500, 500)) as feed:

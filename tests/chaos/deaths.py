@@ -20,10 +20,10 @@ SETTLING = ("join", "detect", "notify")
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(15_000, 60_000), UNTIDY)
+    emitted = records(scale.seed, scale.of(5_000, 60_000), UNTIDY)
     with scene(Tuning(session_s=3, store="rocksdb")) as stage:
         stage.staffed(WORKERS)
-        with Feed(stage.site.broker, emitted, rate=100) as feed:
+        with Feed(stage.site.broker, emitted, rate=scale.of(40, 100)) as feed:
             died = sum(_died_at(stage, where, nth) for nth in range(1, scale.of(1, 3) + 1) for where in Boundary)
             if feed.done:
                 return Verdict(passed=False, figure="the records ended before the boundaries were through")

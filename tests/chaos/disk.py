@@ -27,12 +27,12 @@ END_S = 90.0
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(8_000, 40_000), UNTIDY)
+    emitted = records(scale.seed, scale.of(4_000, 40_000), UNTIDY)
     rounds = scale.of(1, 4)
     with scene(Tuning(session_s=3, store="rocksdb")) as stage, _disk(stage.site.folder / VICTIM / "data") as disk:
         stage.staffed(2)
         victim = stage.crew.workers[VICTIM]
-        with Feed(stage.site.broker, emitted, rate=100) as feed:
+        with Feed(stage.site.broker, emitted, rate=scale.of(50, 100)) as feed:
             for _ in range(rounds):
                 _fill(victim, disk)
             if feed.done:

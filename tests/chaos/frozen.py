@@ -21,11 +21,11 @@ LOST = "signals_engine_transactions_lost_total"
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(12_000, 60_000), UNTIDY)
+    emitted = records(scale.seed, scale.of(4_000, 60_000), UNTIDY)
     session_s = scale.of(3, 10)
     with scene(Tuning(session_s=session_s)) as stage:
         stage.staffed(WORKERS)
-        with Feed(stage.site.broker, emitted, rate=100) as feed:
+        with Feed(stage.site.broker, emitted, rate=scale.of(60, 100)) as feed:
             fenced = sum(_freeze(stage, session_s) for _ in range(scale.of(1, 3)))
             if feed.done:
                 return Verdict(passed=False, figure="the records ended before all were frozen")

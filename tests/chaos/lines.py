@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +41,6 @@ _BEGAN = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Tell the person who watches what happens now."""
-    sys.stderr.write(f"{time.monotonic() - _BEGAN:7.1f}  {text}\n")
+    """Tell the person who watches what happens now, and in which process, where several lines play at once."""
+    sys.stderr.write(f"{os.getpid():7} {time.monotonic() - _BEGAN:7.1f}  {text}\n")
     sys.stderr.flush()

@@ -48,6 +48,10 @@ Slot = tuple[int, bytes]
 """A key of a compacted topic, with its partition: the state of a partition as a whole has the same key in each."""
 
 
+Seeds = Mapping[str, Mapping[Slot, bytes]]
+NOTHING: Seeds = {}
+
+
 class Place(NamedTuple):
     """Where a program writes: rows of one program in one partition have a defined order if one input leads there."""
 
@@ -109,8 +113,8 @@ async def _read_up_to_ends(consumer: AIOKafkaConsumer, counts: Mapping[str, int]
     return found
 
 
-def expected(ready: Ready, logs: Logs, programs: Sequence[str] = PROGRAMS) -> Expected:
-    """What these programs should have written, given what they read."""
+def expected(ready: Ready, logs: Logs, programs: Sequence[str] = PROGRAMS, seeds: Seeds = NOTHING) -> Expected:
+    """What these programs should have written, given what they read, and the states that they found, by topic."""
     found = Taken(ready)
     for name in programs:
         app = BUILDS[name](ready, NOWHERE)
@@ -118,6 +122,9 @@ def expected(ready: Ready, logs: Logs, programs: Sequence[str] = PROGRAMS) -> Ex
         for attachment in app.attachments:
             for partition, batches in _by_partition(attachment.topics, logs):
                 store = Store()
+                for (place, key), value in seeds.get(attachment.state_topic or "", {}).items():
+                    if place == partition:
+                        store.put(key, value)
                 processor = attachment.make(partition, store)
                 for batch in batches:
                     found.take(name, _process(processor, batch))

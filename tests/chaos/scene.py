@@ -24,7 +24,8 @@ from tests.chaos.calm import Gauge, calm, until
 from tests.chaos.crew import Crew, crew_at
 from tests.chaos.feed import Feed
 from tests.chaos.lines import say
-from tests.chaos.oracle import Logs, expected, logs_of
+from tests.chaos.oracle import NOTHING as NO_SEEDS
+from tests.chaos.oracle import Logs, Seeds, expected, logs_of
 from tests.chaos.site import Site, made
 from tests.chaos.tuning import Tuning
 from tests.chaos.verdict import differences, repeated
@@ -55,16 +56,17 @@ class Scene(NamedTuple):
         took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
-    def judged(self, feed: Feed, patience_s: float, *, replayed: bool = True) -> Judgement:
+    def judged(self, feed: Feed, patience_s: float, *, replayed: bool = True, seeds: Seeds = NO_SEEDS) -> Judgement:
         """Wait until everything is read, and hold all of it against the oracles, a replay of the raw input among them.
 
-        Where definitions changed on the way, the raw input alone does not say when.
+        Not where definitions changed on the way, for the raw input does not say when; nor where the workers found
+        states, `seeds`, that do not follow from it.
         """
         feed.wait(patience_s)
         took = calm(self.gauge, feed.newest_us, patience_s)
         logs = logs_of(self.site.broker, self.site.ready)
         say(f"at rest {took:.1f} s after the last record; {sum(map(len, logs.values()))} records on the topics")
-        return judged(self.site.ready, logs, (feed.newest_us or last_tick_us(logs)) if replayed else None)
+        return judged(self.site.ready, logs, (feed.newest_us or last_tick_us(logs)) if replayed else None, seeds)
 
 
 @contextmanager
@@ -116,9 +118,9 @@ class Judgement(NamedTuple):
         return f"{self.rows:,} rows written, {self.transitions:,} transitions, {self.twice} twice, {right}"
 
 
-def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int | None) -> Judgement:
+def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int | None, seeds: Seeds = NO_SEEDS) -> Judgement:
     """Both oracles: the same logs without faults, and the raw input in order up to `until_us` (None: not that)."""
-    should = expected(ready, logs)
+    should = expected(ready, logs, seeds=seeds)
     wrong = [str(each) for each in differences(logs, should)]
     wrong += [] if until_us is None else unlike_replay(ready, logs, until_us)
     for each in wrong:
