@@ -44,11 +44,8 @@ class Installation(NamedTuple):
 @contextmanager
 def installed(folder: Path) -> Iterator[Installation]:
     """`signals up` on an Apache Kafka of its own, every program ready. Raises NoKafkaError, FailedError."""
-    with (
-        kafka_cluster(machine=AS_SHIPPED) as cluster,
-        (folder / "up.out").open("w") as out,
-        (folder / "up.log").open("w") as log,
-    ):
+    said, wrong = folder / "up.out", folder / "up.log"
+    with kafka_cluster(machine=AS_SHIPPED) as cluster, said.open("w") as out, wrong.open("w") as log:
         told = {"SIGNALS_BROKER": cluster.servers, "SIGNALS_DATA_DIR": str(folder / "data"), "SIGNALS_WEB_PORT": "0"}
         command = [sys.executable, "-m", "programs", "up"]
         up = subprocess.Popen(command, env=environment() | told, cwd=folder, stdout=out, stderr=log)  # noqa: S603 - our own program
