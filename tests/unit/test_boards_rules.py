@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from boards.alerting import ALERTS
-from boards.generate import FOLDER, rules
+from boards.generate import BOARDS, FOLDER, rules
 from boards.rules import RUNBOOK, Alert
+from programs.configuration import VARIABLES
 from tests.integration.prometheus_server import promtool
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +63,20 @@ def test_an_alert_says_what_is_wrong_and_its_runbook_stands(name: str) -> None:
 def test_the_runbook_has_no_page_for_an_alert_that_is_gone() -> None:
     headings = re.findall(r"^### (.+)$", (ROOT / RUNBOOK).read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(headings) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_runbook_says_what_an_alert_means_what_to_look_at_and_what_to_do(name: str) -> None:
+    page = (ROOT / RUNBOOK).read_text(encoding="utf-8")
+    section = re.split(r"^#{2,3} ", page.split(f"### {name}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    parts = re.findall(r"^\*\*(\w+)\.\*\* \S.{20,}$", section, re.MULTILINE)
+    assert parts == ["Means", "Look", "Do"]
+
+
+def test_what_the_runbook_points_to_exists() -> None:
+    page = (ROOT / RUNBOOK).read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) <= {name.lower() for name in NAMES}
+    titles = {panel.title for board in BOARDS.values() for row in board.rows for panel in row.panels}
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", page))
+    assert {name for name in named if not any(title.startswith(name) for title in titles)} == set()
+    assert set(re.findall(r"\b(?:SIGNALS|SLACK)_[A-Z_]+\b", page)) <= {one.name for one in VARIABLES}
