@@ -168,6 +168,10 @@ class Partition:
         """How many deals have yet to be judged by them, at most."""
         return len(self._behind)
 
+    def definitions(self, epoch: int) -> Panel:
+        """The definitions that count for a deal of this epoch (`Watch.epoch`)."""
+        return self._panel.of(epoch)
+
     def fold(self, batch: Iterable[Stored], detected_at: str = "") -> Folded:
         """Fold a batch; write the states that changed to the store; return what is to be said.
 

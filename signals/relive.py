@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from signals.definitions import Panels
 from signals.emit import Position, view_of
 from signals.judge import Panel, Stored
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
+from signals.rules import Rules
 from signals.step import Fate, State
 from topics.catalog import DEAL_EVENTS
 from topics.codec import decode_deal_event
@@ -46,6 +48,7 @@ class Logged(NamedTuple):
     """What a log says again: signals in the order in which they are said, the states at its end by deal.
 
     `fates`: what became of its events; `undecodable`: records that are no event of ours, which live are put aside.
+    `rules`: the definitions by which each deal was judged last.
     """
 
     signals: list[Signal]
@@ -53,25 +56,29 @@ class Logged(NamedTuple):
     fates: Counter[Fate]
     undecodable: int
     records: int
+    rules: dict[str, Rules]
 
-    def views(self, panel: Panel) -> Iterator[DealView]:
+    def views(self) -> Iterator[DealView]:
         """The final state of each deal, by key."""
-        return (view_of(panel.rules, self.states[key].now) for key in sorted(self.states))
+        return (view_of(self.rules[key], self.states[key].now) for key in sorted(self.states))
 
 
 class LogError(ValueError):
     """A log that is none: its offsets do not rise."""
 
 
-def replay_log(records: Iterable[LogRecord], panel: Panel) -> Logged:
+def replay_log(records: Iterable[LogRecord], panel: Panel, panels: Panels | None = None) -> Logged:
     """Fold the partitions of a log, each from its first record on. Raises LogError.
+
+    `panel` counts until the log names definitions, `panels` are those that it names (law 11). Raises
+    UnknownDefinitionsError for a version that is not among them.
 
     The partitions may come one after the other or mixed; within each, offsets rise (compaction and markers leave gaps).
     """
     by_partition: dict[int, list[LogRecord]] = {}
     for record in records:
         by_partition.setdefault(record.partition, []).append(record)
-    relived = [_Relived(panel, number, by_partition[number]) for number in sorted(by_partition)]
+    relived = [_Relived(panel, panels, number, by_partition[number]) for number in sorted(by_partition)]
     said = merge(*(one.said() for one in relived), key=lambda pair: pair[0])
     signals = [signal for _, signals in said for signal in signals]
     return Logged(
@@ -80,15 +87,16 @@ def replay_log(records: Iterable[LogRecord], panel: Panel) -> Logged:
         fates=sum((one.fates for one in relived), Counter[Fate]()),
         undecodable=sum(one.undecodable for one in relived),
         records=sum(map(len, by_partition.values())),
+        rules={key: one.rules_of(state) for one in relived for key, state in one.states()},
     )
 
 
 class _Relived:
     """One partition on its way through its log."""
 
-    def __init__(self, panel: Panel, number: int, records: list[LogRecord]) -> None:
+    def __init__(self, panel: Panel, panels: Panels | None, number: int, records: list[LogRecord]) -> None:
         self._records, self._store = records, DictStore()
-        self._partition = Partition(panel, self._store, Position(DEAL_EVENTS, number))
+        self._partition = Partition(panel, self._store, Position(DEAL_EVENTS, number), panels)
         self.fates: Counter[Fate] = Counter()
         self.undecodable = 0
 
@@ -116,6 +124,10 @@ class _Relived:
                 self.undecodable += 1
                 continue
             yield Stored(event, record.offset)
+
+    def rules_of(self, state: State) -> Rules:
+        """The definitions by which a deal was judged last."""
+        return self._partition.definitions(state.now.epoch).rules
 
     def states(self) -> Iterator[tuple[str, State]]:
         """The states at the end, by deal."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signals.definitions import UnknownDefinitionsError
 from signals.emit import Position
 from signals.judge import Stored
 from signals.kept import read_kept
@@ -19,6 +20,7 @@ from signals.replay import LogError, LogRecord, replay_log
 from signals.step import State
 from tests.unit.brain_story import PANEL, at, created, tick
 from tests.unit.brain_streams import examples, partition_logs
+from tests.unit.definition_panels import OWN, panels, switch_to
 from topics.catalog import DEAL_EVENTS
 from topics.codec import encode
 from topics.events import DealEvent
@@ -77,7 +79,7 @@ def test_a_signal_is_detected_when_the_record_came_after_which_it_was_said() -> 
     replayed = replay_log(records(0, log), PANEL)
     assert {one.detected_at for one in replayed.signals} == {"2024-03-10T00:00:00Z"}
     assert {one.evidence.events[0].offset for one in replayed.signals} == {0}
-    assert [view.key for view in replayed.views(PANEL)] == [D1]
+    assert [view.key for view in replayed.views()] == [D1]
 
 
 def test_what_is_no_event_is_counted_and_the_rest_goes_on() -> None:
@@ -97,3 +99,15 @@ def test_offsets_that_do_not_rise_are_refused() -> None:
     log = records(2, [created(at(0), D1), created(at(0), D2)])
     with pytest.raises(LogError, match="partition 2: offset 0 comes after 1"):
         replay_log([log[1], log[0]], PANEL)
+
+
+def test_a_log_that_names_definitions_is_judged_by_them_from_there_on() -> None:
+    log: list[DealEvent] = [created(at(0), D1, stage="Lead"), tick(at(6)), switch_to("shorter"), tick(at(7))]
+    partition = Partition(OWN, DictStore(), Position(DEAL_EVENTS, 0), panels)
+    live = partition.fold([Stored(event, offset) for offset, event in enumerate(log)])
+    again = replay_log(records(0, log), OWN, panels)
+    assert undated(again.signals) == undated(live.signals)
+    assert {one.playbook for one in again.signals} == {"story", "shorter"}
+    assert list(again.views()) == [live.views[D1]]
+    with pytest.raises(UnknownDefinitionsError, match="shorter"):
+        replay_log(records(0, log), OWN)
