@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from kafka.errors import KafkaError
 
 from engine.admin import apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
@@ -55,12 +56,24 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
                 servers = embedded.servers
             broker = to_broker(settings.broker, servers)
             _reach(broker)
-            apply(broker, specs(ready), replication=settings.topics.replication)
+            _apply_topics(ready, broker)
         except BrokerRefuses as error:
             raise CallError(str(error)) from None
         except (NoEmbeddedBroker, BrokerAway) as error:
             raise WorkError(str(error)) from None
         yield Installation(broker, embedded, ports)
+
+
+def _apply_topics(ready: Ready, broker: Broker) -> None:
+    """Make what is missing. Raises `BrokerAway`, and WorkError with one line where the broker refuses."""
+    try:
+        apply(broker, specs(ready), replication=ready.settings.topics.replication)
+    except KafkaError as error:
+        user = broker.security.user or "our user"
+        message = (
+            f"the broker refuses to show or make topics: {error} (`signals topics acls`: what {user} must be allowed)"
+        )
+        raise WorkError(message) from None
 
 
 def _reach(broker: Broker) -> None:
