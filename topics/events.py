@@ -48,10 +48,18 @@ DEAL_FIELDS = (
 )
 
 
+#: Looked up once: every event has an id.
+_blake2b = hashlib.blake2b
+
+
 def event_id(*parts: object) -> str:
     """Twenty hex digits of BLAKE2b over the parts that identify a change at its source."""
-    text = "\x1f".join(map(str, parts))
-    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    return id_of("\x1f".join(map(str, parts)))
+
+
+def id_of(text: str) -> str:
+    """The same over the parts as one text, the unit separator between them."""
+    return _blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 def deal_key(source: str, deal_id: str) -> str:

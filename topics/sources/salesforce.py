@@ -16,7 +16,6 @@ from typing import NamedTuple
 from topics.events import (
     DEAL_FIELDS,
     ActivityChanged,
-    AnyEvent,
     DealChanged,
     DealGap,
     DealRemoved,
@@ -127,6 +126,8 @@ _COERCE: dict[str, Coerce] = {
     "created_at": instant,
 }
 _CUSTOM = "__c"
+#: More than any entity has; beyond, names are worked out each time.
+_REMEMBERED_FIELDS = 4096
 
 Read = Callable[[Change], list[Outcome]]
 
@@ -148,7 +149,7 @@ def parse(source: Source, record: RawRecord) -> list[Outcome]:
 def parser(source: Source) -> Parser:
     """The rules of this source, its field names resolved once."""
     readers: dict[str, Read] = {
-        "Opportunity": partial(_deals, DealFields.of(source)),
+        "Opportunity": partial(_deals, DealFields(source)),
         "Task": partial(_activities, task_fields),
         "Event": partial(_activities, meeting_fields),
         "User": _people,
@@ -157,28 +158,29 @@ def parser(source: Source) -> Parser:
 
 
 def _parse(rules: Rules, record: RawRecord) -> list[Outcome]:
-    if record.value is None:
+    value = record.value
+    if value is None:
         return [Silent("tombstone")]
     try:
-        body = unwrap(json_object(record.value))
+        body = unwrap(json_object(value))
     except RefusedError as fault:
         return [Rejected(fault.reason, fault.detail)]
     try:
-        outcomes = _read(rules, record, body)
+        outcomes = _read(rules, value, record.timestamp_us, body)
     except RefusedError as fault:
         return [Rejected(fault.reason, fault.detail)] * rows_of(body)
-    return that_fit(record.value, outcomes)
+    return that_fit(value, outcomes)
 
 
-def _read(rules: Rules, record: RawRecord, body: Body) -> list[Outcome]:
+def _read(rules: Rules, value: bytes, broker_us: int, body: Body) -> list[Outcome]:
     header = read_header(body)
     read = rules.readers.get(header.entity_name)
     if read is None:
         return [_entity_not_read(header.entity_name)] * len(header.record_ids)
-    if is_own_write(header, rules.own_client):
+    if rules.own_client and is_own_write(header, rules.own_client):
         return [Silent("own_write")] * len(header.record_ids)
-    refuse_large_fields(body.fields, len(record.value or b""))
-    return read(read_change(rules.source_key, rules.named, header, body, record.timestamp_us))
+    refuse_large_fields(body.fields, len(value))
+    return read(read_change(rules.source_key, rules.named, header, body, broker_us))
 
 
 def _entity_not_read(entity: str) -> Outcome:
@@ -187,53 +189,65 @@ def _entity_not_read(entity: str) -> Outcome:
     return Rejected(Reason.UNKNOWN_ENTITY.value, f"entityName {shown(entity)}")
 
 
-def _each(change: Change, event: Callable[[str], AnyEvent]) -> list[Outcome]:
-    return [Accepted((event(record_id),), dirt=change.dirt) for record_id in change.header.record_ids]
-
-
 def _silent(change: Change, reason: str) -> list[Outcome]:
     return [Silent(reason)] * len(change.header.record_ids)
 
 
-class DealFields(NamedTuple):
-    """The names of an Opportunity's fields: Salesforce's -> (ours, how its values are read).
+class _Meaning(NamedTuple):
+    """What a field of Salesforce's is called here, and how its values are read. `custom`: no table names it."""
+
+    name: str
+    read: Coerce
+    custom: bool = False
+
+
+class DealFields:
+    """The names of an Opportunity's fields: Salesforce's -> ours, and how their values are read.
 
     A custom field that the table does not name keeps its own name in lower case without `__c` (`Budget_Confirmed__c`:
-    `budget_confirmed`), unless that is a name of the table; other fields are not read. `blank`: what a full record that
-    does not mention a field says about it, which is that it is empty.
+    `budget_confirmed`), unless that is a name of the table; other fields are not read. An empty name in
+    `Source.fields` switches a field off. `blank`: what a full record that does not mention a field says about it,
+    which is that it is empty.
     """
 
-    table: Mapping[str, tuple[str, Coerce]]
-    taken: frozenset[str]
-    blank: Mapping[str, Scalar]
-
-    @classmethod
-    def of(cls, source: Source) -> DealFields:
-        """The names of this source. An empty name in `Source.fields` switches a field off."""
+    def __init__(self, source: Source) -> None:
         overridden = frozenset(source.fields.values())
         standard = {api: name for api, name in OPPORTUNITY_FIELDS.items() if name not in overridden}
         names = standard | source.fields
-        taken = frozenset(DEAL_FIELDS) | frozenset(names.values())
-        custom = (_custom_name(api, taken) for api in source.schemas.get("Opportunity", ()) if api.endswith(_CUSTOM))
-        blank: dict[str, Scalar] = dict.fromkeys(filter(None, (*names.values(), *custom)))
-        return cls({api: (name, _COERCE.get(name, scalar)) for api, name in names.items()}, taken, blank)
+        self._taken = frozenset(DEAL_FIELDS) | frozenset(names.values())
+        self._known: dict[str, _Meaning | None] = {
+            api: _Meaning(name, _COERCE.get(name, scalar)) if name else None for api, name in names.items()
+        }
+        custom = (_custom_name(api, self._taken) for api in source.schemas.get("Opportunity", ()) if _is_custom(api))
+        self.blank: Mapping[str, Scalar] = dict.fromkeys(filter(None, (*names.values(), *custom)))
 
     def read(self, values: Mapping[str, object]) -> tuple[dict[str, Scalar], tuple[str, ...]]:
         """The canonical fields that the values cover, and the dirt in them. Raises RefusedError."""
         fields: dict[str, Scalar] = {}
         dirt: tuple[str, ...] = ()
+        known = self._known
         for api, value in values.items():
-            known = self.table.get(api)
-            if known is not None:
-                fields[known[0]] = known[1](api, value)
-            elif not api.endswith(_CUSTOM):
+            meaning = known[api] if api in known else self._learnt(api)
+            if meaning is None:
                 continue
-            elif isinstance(value, dict | list):  # a geolocation: no criterion can read it; names stay out of labels
-                dirt = (*dirt, "not_scalar.custom")
+            if value is None:
+                fields[meaning.name] = None
+            elif meaning.custom and isinstance(value, dict | list):
+                dirt = (*dirt, "not_scalar.custom")  # a geolocation: no criterion can read it; no name in a label
             else:
-                fields[_custom_name(api, self.taken)] = scalar(api, value)
-        fields.pop("", None)
+                fields[meaning.name] = meaning.read(api, value)
         return fields, dirt
+
+    def _learnt(self, api: str) -> _Meaning | None:
+        """What a field means that the table does not name; remembered, as the same ones come with every record."""
+        meaning = _Meaning(_custom_name(api, self._taken), scalar, custom=True) if _is_custom(api) else None
+        if len(self._known) < _REMEMBERED_FIELDS:
+            self._known[api] = meaning
+        return meaning
+
+
+def _is_custom(api: str) -> bool:
+    return api.endswith(_CUSTOM)
 
 
 def _custom_name(api: str, taken: frozenset[str]) -> str:
@@ -243,13 +257,24 @@ def _custom_name(api: str, taken: frozenset[str]) -> str:
 
 def _deals(names: DealFields, change: Change) -> list[Outcome]:
     kind = change.header.change_type
-    if kind == "DELETE":
-        return _each(change, lambda record: DealRemoved(**change.stamp(record)))
+    if kind == "UPDATE" or change.full:
+        return _changed_deals(names, change)
+    return [Accepted((_without_fields(change, record),), "", change.dirt) for record in change.header.record_ids]
+
+
+def _without_fields(change: Change, record: str) -> DealRemoved | DealGap | SourceGap:
+    """The event of a change that says nothing about fields: a delete, or a gap."""
+    kind, identity, source, at_us, seq = (
+        change.header.change_type,
+        change.id_of(record),
+        change.source_key,
+        change.at_us,
+        change.seq,
+    )
     if kind == "GAP_OVERFLOW":
-        return _each(change, lambda record: SourceGap(**{**change.stamp(record), "key": ""}))
-    if kind in GAPS:
-        return _each(change, lambda record: DealGap(**change.stamp(record)))
-    return _changed_deals(names, change)
+        return SourceGap(id=identity, key="", source=source, at_us=at_us, seq=seq)
+    make = DealRemoved if kind == "DELETE" else DealGap
+    return make(id=identity, key=change.key_of(record), source=source, at_us=at_us, seq=seq)
 
 
 def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
@@ -261,9 +286,24 @@ def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
     elif not fields:
         return _silent(change, "nothing_mapped")
     dirt += change.dirt
-    full = change.full
+    full, seq = change.full, change.seq
     return [
-        Accepted((DealChanged(**change.stamp(record), fields=fields, full=full, created=created),), "", dirt)
+        Accepted(
+            (
+                DealChanged(
+                    id=change.id_of(record),
+                    key=change.key_of(record),
+                    source=change.source_key,
+                    at_us=change.at_us,
+                    seq=seq,
+                    fields=fields,
+                    full=full,
+                    created=created,
+                ),
+            ),
+            "",
+            dirt,
+        )
         for record in change.header.record_ids
     ]
 
@@ -286,7 +326,25 @@ def _activities(read: Callable[[Change], dict[str, Scalar]], change: Change) -> 
         fields = read(change)
     if not fields:
         return _silent(change, "nothing_mapped")
-    return _each(change, lambda record: ActivityChanged(**change.stamp(record), activity=record, fields=fields))
+    seq = change.seq
+    return [
+        Accepted(
+            (
+                ActivityChanged(
+                    id=change.id_of(record),
+                    key=change.key_of(record),
+                    source=change.source_key,
+                    at_us=change.at_us,
+                    seq=seq,
+                    activity=record,
+                    fields=fields,
+                ),
+            ),
+            "",
+            change.dirt,
+        )
+        for record in change.header.record_ids
+    ]
 
 
 def _people(change: Change) -> list[Outcome]:
@@ -299,7 +357,25 @@ def _people(change: Change) -> list[Outcome]:
         fields = _person_fields(change)
     if not fields:
         return _silent(change, "nothing_mapped")
-    return _each(change, lambda record: PersonChanged(**change.stamp(record), person=record, fields=fields))
+    seq = change.seq
+    return [
+        Accepted(
+            (
+                PersonChanged(
+                    id=change.id_of(record),
+                    key=change.key_of(record),
+                    source=change.source_key,
+                    at_us=change.at_us,
+                    seq=seq,
+                    person=record,
+                    fields=fields,
+                ),
+            ),
+            "",
+            change.dirt,
+        )
+        for record in change.header.record_ids
+    ]
 
 
 def _person_fields(change: Change) -> dict[str, Scalar]:

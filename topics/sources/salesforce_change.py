@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 import msgspec
 from msgspec import Meta
 
-from topics.events import deal_key, event_id
+from topics.events import deal_key, id_of
 from topics.sources.bitmaps import Named
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
@@ -89,26 +89,31 @@ class Change(NamedTuple):
     full: bool
     dirt: tuple[str, ...] = ()
 
-    def stamp(self, record_id: str) -> dict[str, Any]:
-        """What every event about this record carries; the key is the record's."""
+    @property
+    def seq(self) -> tuple[int, int]:
+        """The source's own order of changes."""
+        return (self.header.commit_number, self.header.sequence_number)
+
+    def id_of(self, record_id: str) -> str:
+        """What identifies the change of one record: its place in a transaction."""
         header = self.header
-        return {
-            "id": event_id(self.source_key, header.transaction_key, header.sequence_number, record_id),
-            "key": deal_key(self.source_key, record_id),
-            "source": self.source_key,
-            "at_us": self.at_us,
-            "seq": (header.commit_number, header.sequence_number),
-        }
+        return id_of(f"{self.source_key}\x1f{header.transaction_key}\x1f{header.sequence_number}\x1f{record_id}")
+
+    def key_of(self, record_id: str) -> str:
+        """The key of every event about the record."""
+        return deal_key(self.source_key, record_id)
 
 
 def unwrap(document: dict[str, Any]) -> Body:
     """The body that holds ChangeEventHeader. Raises RefusedError: no_header."""
-    body: object = document
-    for depth in range(_MAX_WRAPPERS):
+    if type(document.get(HEADER)) is dict:
+        return Body(document, flat=True)
+    body: object = document.get("data") or document.get("payload")
+    for _ in range(_MAX_WRAPPERS - 1):
         if not isinstance(body, dict):
             break
         if isinstance(body.get(HEADER), dict):
-            return Body(body, depth == 0)
+            return Body(body, flat=False)
         body = body.get("data") or body.get("payload")
     raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
 
@@ -144,13 +149,16 @@ def read_change(source_key: str, named: Named, header: Header, body: Body, broke
 def _updated(named: Named, header: Header, body: Body) -> dict[str, Any]:
     """The fields that an UPDATE changed: by the lists where there are any, else by what is there."""
     fields = body.fields
-    changed = named(header.entity_name, header.changed_fields) if header.changed_fields else ()
-    null_clears = (bool(changed) and header.nulled_fields is None) or not body.flat
-    values: dict[str, Any] = {}
-    for name, whole in changed or [(name, True) for name in fields if name != HEADER]:
-        value = fields.get(name)
-        if value is not None or (null_clears and whole):
-            values[name] = value
+    if not header.changed_fields:
+        values = {name: value for name, value in fields.items() if value is not None or not body.flat}
+        values.pop(HEADER, None)
+    else:
+        null_clears = not body.flat or header.nulled_fields is None
+        values = {
+            name: fields.get(name)
+            for name, whole in named(header.entity_name, header.changed_fields)
+            if fields.get(name) is not None or (null_clears and whole)
+        }
     if header.nulled_fields:
         values.update((name, None) for name, whole in named(header.entity_name, header.nulled_fields) if whole)
     return values
