@@ -27,6 +27,7 @@ make records later than the lateness horizon of three days, which takes three da
 PAUSE_S = 0.5
 LOOK_S = 0.02
 BATCH_BYTES = 512 * 1024
+REQUEST_MS = 5_000
 
 
 class Feed:
@@ -129,6 +130,7 @@ class Feed:
             group_id=None,
             auto_offset_reset="latest",
             isolation_level="read_committed",
+            request_timeout_ms=REQUEST_MS,
         )
         try:
             await consumer.start()
@@ -157,7 +159,7 @@ class Feed:
             enable_idempotence=True,
             max_request_size=MAX_MESSAGE_BYTES,
             max_batch_size=BATCH_BYTES,
-            request_timeout_ms=10_000,
+            request_timeout_ms=REQUEST_MS,
         )
         try:
             await producer.start()

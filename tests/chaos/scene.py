@@ -39,6 +39,7 @@ PRODUCTION = Tuning()
 NOTHING: Mapping[str, str] = {}
 READY_S = 90.0
 SHOWN = 3
+LAST_LINES = 3
 
 
 class Scene(NamedTuple):
@@ -66,7 +67,10 @@ class Scene(NamedTuple):
         took = calm(self.gauge, feed.newest_us, patience_s)
         logs = logs_of(self.site.broker, self.site.ready)
         say(f"at rest {took:.1f} s after the last record; {sum(map(len, logs.values()))} records on the topics")
-        return judged(self.site.ready, logs, (feed.newest_us or last_tick_us(logs)) if replayed else None, seeds)
+        found = judged(self.site.ready, logs, (feed.newest_us or last_tick_us(logs)) if replayed else None, seeds)
+        if found.wrong:
+            _tell(self.crew)
+        return found
 
 
 @contextmanager
@@ -89,10 +93,13 @@ def scene(
 
 
 def _tell(crew: Crew) -> None:
-    """The end of each worker's log, for the person who must find the reason."""
+    """The end of each worker's log, for the person who must find the reason, and where the whole of each is kept."""
+    kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
+    say(f"the workers' logs are kept in {kept}")
     for worker in crew.workers.values():
         say(f"--- {worker.name}, life {worker.lives}, {'alive' if worker.alive else worker.exit_code}")
-        for line in worker.log.splitlines()[-4:]:
+        kept.joinpath(f"{worker.name}.log").write_text(worker.log)
+        for line in worker.log.splitlines()[-LAST_LINES:]:
             say(f"    {line[:400]}")
 
 
