@@ -101,7 +101,7 @@ def publish(
         if shelf.current is None and before.loaded.hash not in known:
             publishing.store(target, before)  # what counted before the first switch judges late events for days
         _say_what_changes(text, before, known.get(version))
-        _make_routes(installation, text.loaded, target)
+        _make_routes(installation, before.loaded, text.loaded, target)
         partitions = publishing.switch(target, version)
     typer.echo(f"{version}: {partitions} partitions switch")
 
@@ -128,15 +128,34 @@ def _say_what_changes(text: Text, before: Text, earlier: PublishedPlaybook | Non
         typer.echo("nothing changes in meaning")
 
 
-def _make_routes(installation: Ready, loaded: Loaded, target: Broker) -> None:
-    """The routing topics that the new playbook names must be there before anything is routed by it."""
-    from engine import admin  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+def _make_routes(installation: Ready, before: Loaded, after: Loaded, target: Broker) -> None:
+    """The routing topics that are new with a playbook must be there before anything is routed by it."""
+    from kafka.errors import KafkaError  # noqa: PLC0415 - takes 0.2 s to import
 
-    wanted = [spec for spec in specs(installation._replace(playbook=loaded)) if spec.name.startswith(ROUTE_PREFIX)]
-    if wanted:
+    from engine import admin  # noqa: PLC0415 - the same
+
+    known = _routes(before)
+    wanted = [
+        spec
+        for spec in specs(installation._replace(playbook=after))
+        if spec.name.startswith(ROUTE_PREFIX) and spec.name not in known
+    ]
+    if not wanted:
+        return
+    try:
         applied = admin.apply(target, wanted, replication=installation.settings.topics.replication)
-        for done in applied.done:
-            typer.echo(f"done: {done.topic}: created with {done.wanted} partitions")
+    except KafkaError as error:
+        names = ", ".join(spec.name for spec in wanted)
+        raise WorkError(
+            f"new routing topics: {names}: {error}",
+            "nothing switches before who may has made them: signals topics apply",
+        ) from None
+    for done in applied.done:
+        typer.echo(f"done: {done.topic}: created with {done.wanted} partitions")
+
+
+def _routes(loaded: Loaded) -> set[str]:
+    return {ROUTE_PREFIX + intent.route for intent in loaded.playbook.intents if intent.route is not None}
 
 
 def _published(broker: str | None) -> PublishedPlaybook:
