@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from signals.simulate import CRM, Emitted, Options, simulate
+from signals.simulation import ids
 from signals.simulation.arrival import TIDY, Trouble
 from signals.simulation.cdc import Commit, cometd
 from signals.simulation.changes import OPPORTUNITY, UPDATE, Change
@@ -32,7 +33,8 @@ def records(seed: int, count: int, trouble: Trouble = TIDY) -> list[Emitted]:
 
 def with_hot_deal(emitted: list[Emitted]) -> list[Emitted]:
     """Every other record is of one and the same deal: half of all events."""
-    deal = next(one.record.key or b"" for one in emitted if one.source == CRM).decode()
+    keys = (one.record.key or b"" for one in emitted)
+    deal = next(key for key in keys if key.startswith(ids.DEAL.encode())).decode()
     found: list[Emitted] = []
     for number, one in enumerate(emitted):
         found += [one, _hot(deal, number, one.record.timestamp_us)]

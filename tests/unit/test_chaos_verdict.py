@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from alerts.retry import PATIENCE
 from engine.records import Record
+from programs.startup import prepare
+from tests.chaos.__main__ import NAMES
 from tests.chaos.faults import strikes
 from tests.chaos.oracle import Expected, Place, row_of
+from tests.chaos.records import records, with_hot_deal
+from tests.chaos.tuning import scaled
 from tests.chaos.verdict import differences, repeated, same
 from tests.golden.messages.samples import opened, resolved
 from topics.catalog import DEAL_SIGNALS, STATE_DETECT
 from topics.codec import encode
+from topics.outcomes import Accepted
 from topics.signals import Kind, Signal
+from topics.sources.registry import parser
 
 FIRST = opened(Kind.CLOSE_DATE_PUSHED)
 SECOND = opened(Kind.STAGE_OVERSTAY)
@@ -95,3 +105,38 @@ def test_a_seed_gives_the_same_strikes_and_hits_every_program() -> None:
     assert planned == strikes(7, names, 9) != strikes(8, names, 9)
     assert {strike.worker.split("-")[0] for strike in planned} == {"detect", "ingest", "notify"}
     assert [strike.at for strike in planned] == sorted(strike.at for strike in planned)
+
+
+def test_the_table_has_every_line_of_the_promise() -> None:
+    assert NAMES == [
+        "kills",
+        "boundaries",
+        "churn",
+        "frozen",
+        "brokers",
+        "disk",
+        "clock",
+        "dirty",
+        "slack",
+        "soak",
+        "upgrade",
+        "publish",
+        "tests",
+    ]
+
+
+def test_the_hot_deal_has_half_of_all_records_and_every_record_is_an_event() -> None:
+    emitted = with_hot_deal(records(3, 300))
+    (hot, count), *_ = Counter(one.record.key for one in emitted).most_common(1)
+    assert len(emitted) == 600
+    assert count >= 300
+    ready = prepare({"SIGNALS_BROKER": "127.0.0.1:9"}, Path())
+    parse = parser(ready.sources[0])
+    assert all(
+        isinstance(outcome, Accepted) for one in emitted if one.record.key == hot for outcome in parse(one.record)
+    )
+
+
+def test_an_hour_of_patience_with_slack_is_scaled_as_a_whole() -> None:
+    assert scaled(1.0) == PATIENCE
+    assert scaled(0.5).backoff_s == tuple(wait / 2 for wait in PATIENCE.backoff_s)
