@@ -4,6 +4,9 @@
 writes such files; a raw topic that was dumped reads the same. A line that is no such object is a record by itself: a
 payload as the source sent it, or something that the parser rejects with its reason. No line is lost.
 
+A log of `deal.events` is `.jsonl`, too: {"partition": 0, "offset": 17, "timestamp": microseconds, "key": text, "value":
+the event, or null}. It is our own, so that a line that is none is a mistake and no record.
+
 `.json`: one payload, or an array of them.
 """
 
@@ -14,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from programs.files import FilesError
+from signals.relive import LogRecord
 from topics.outcomes import RawRecord
 
 
@@ -24,7 +29,17 @@ class _Line(msgspec.Struct):
     headers: dict[str, str] = {}
 
 
+class _LogLine(msgspec.Struct):
+    partition: int
+    offset: int
+    value: msgspec.Raw
+    timestamp: int = 0
+    key: str | None = None
+
+
 _decode = msgspec.json.Decoder(_Line).decode
+_decode_log = msgspec.json.Decoder(_LogLine).decode
+_NULL = b"null"
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -65,6 +80,23 @@ def read_json(path: Path) -> Iterator[RawRecord]:
         return
     for payload in payloads:
         yield RawRecord(None, bytes(payload))
+
+
+def read_log(path: Path) -> Iterator[LogRecord]:
+    """The records of a log, in its order. Raises FilesError for a line that is none, OSError."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield _log_record(path, number, line)
+
+
+def _log_record(path: Path, number: int, line: bytes) -> LogRecord:
+    try:
+        read = _decode_log(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FilesError([f"{path.name}: line {number}: {error}"]) from None
+    value, key = bytes(read.value), None if read.key is None else read.key.encode()
+    return LogRecord(read.partition, read.offset, read.timestamp, key, None if value == _NULL else value)
 
 
 def record_of(line: bytes) -> RawRecord:

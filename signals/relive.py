@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -44,19 +44,32 @@ class LogRecord(NamedTuple):
     value: bytes | None
 
 
+class Spoken(NamedTuple):
+    """A signal, the partition that said it, and when: the time of the latest record up to the end of its batch."""
+
+    at_us: int
+    partition: int
+    signal: Signal
+
+
 class Logged(NamedTuple):
-    """What a log says again: signals in the order in which they are said, the states at its end by deal.
+    """What a log says again, in the order in which it was said, and the states at its end by deal.
 
     `fates`: what became of its events; `undecodable`: records that are no event of ours, which live are put aside.
     `rules`: the definitions by which each deal was judged last.
     """
 
-    signals: list[Signal]
+    said: list[Spoken]
     states: dict[str, State]
     fates: Counter[Fate]
     undecodable: int
     records: int
     rules: dict[str, Rules]
+
+    @property
+    def signals(self) -> list[Signal]:
+        """What was said."""
+        return [one.signal for one in self.said]
 
     def views(self) -> Iterator[DealView]:
         """The final state of each deal, by key."""
@@ -75,18 +88,19 @@ def replay_log(records: Iterable[LogRecord], panel: Panel, panels: Panels | None
 
     The partitions may come one after the other or mixed; within each, offsets rise (compaction and markers leave gaps).
     """
-    by_partition: dict[int, list[LogRecord]] = {}
+    partitions: dict[int, _Relived] = {}
     for record in records:
-        by_partition.setdefault(record.partition, []).append(record)
-    relived = [_Relived(panel, panels, number, by_partition[number]) for number in sorted(by_partition)]
-    said = merge(*(one.said() for one in relived), key=lambda pair: pair[0])
-    signals = [signal for _, signals in said for signal in signals]
+        one = partitions.get(record.partition)
+        if one is None:
+            one = partitions[record.partition] = _Relived(panel, panels, record.partition)
+        one.take(record)
+    relived = [partitions[number] for number in sorted(partitions)]
     return Logged(
-        signals=signals,
+        said=list(merge(*(one.said() for one in relived), key=itemgetter(0))),
         states={key: state for one in relived for key, state in one.states()},
         fates=sum((one.fates for one in relived), Counter[Fate]()),
         undecodable=sum(one.undecodable for one in relived),
-        records=sum(map(len, by_partition.values())),
+        records=sum(one.records for one in relived),
         rules={key: one.rules_of(state) for one in relived for key, state in one.states()},
     )
 
@@ -94,27 +108,42 @@ def replay_log(records: Iterable[LogRecord], panel: Panel, panels: Panels | None
 class _Relived:
     """One partition on its way through its log."""
 
-    def __init__(self, panel: Panel, panels: Panels | None, number: int, records: list[LogRecord]) -> None:
-        self._records, self._store = records, DictStore()
+    def __init__(self, panel: Panel, panels: Panels | None, number: int) -> None:
+        self._store = DictStore()
         self._partition = Partition(panel, self._store, Position(DEAL_EVENTS, number), panels)
+        self._batch: list[LogRecord] = []
+        self._last, self._time_us = -1, 0
+        self._said: list[Spoken] = []
         self.fates: Counter[Fate] = Counter()
-        self.undecodable = 0
+        self.records = self.undecodable = 0
 
-    def said(self) -> Iterator[tuple[int, list[Signal]]]:
-        """The signals of each batch with the time of its last record. Raises LogError."""
-        last = -1
-        records = iter(self._records)
-        while batch := list(islice(records, BATCH)):
-            for record in batch:
-                if record.offset <= last:
-                    message = f"partition {record.partition}: offset {record.offset} comes after {last}"
-                    raise LogError(message)
-                last = record.offset
-            folded = self._partition.fold(self._events(batch))
-            self.fates.update(folded.fates)
-            at_us = batch[-1].timestamp_us
-            detected_at = rfc3339(at_us)
-            yield at_us, [_replace(signal, detected_at=detected_at) for signal in folded.signals]
+    def take(self, record: LogRecord) -> None:
+        """The partition's next record. Raises LogError."""
+        if record.offset <= self._last:
+            message = f"partition {record.partition}: offset {record.offset} comes after {self._last}"
+            raise LogError(message)
+        self._last = record.offset
+        self.records += 1
+        self._batch.append(record)
+        if len(self._batch) == BATCH:
+            self._fold()
+
+    def said(self) -> list[Spoken]:
+        """What was said to the end."""
+        if self._batch:
+            self._fold()
+        return self._said
+
+    def _fold(self) -> None:
+        batch, self._batch = self._batch, []
+        folded = self._partition.fold(self._events(batch))
+        self.fates.update(folded.fates)
+        at_us = batch[-1].timestamp_us
+        self._time_us = max(self._time_us, at_us)
+        detected_at = rfc3339(at_us)
+        for signal in folded.signals:
+            said = Spoken(self._time_us, self._partition.number, _replace(signal, detected_at=detected_at))
+            self._said.append(said)
 
     def _events(self, batch: list[LogRecord]) -> Iterator[Stored]:
         for record in batch:

@@ -17,8 +17,11 @@ from programs.crew import cores
 from programs.definitions import read_mapping, read_playbook
 from programs.failures import CallError, WorkError
 from programs.files import FilesError
+from programs.relogging import LogPlan, relived
 from programs.replaying import Plan, Result, replayed
 from signals import replay as brain
+from signals.relive import LogError
+from topics.catalog import DEAL_EVENTS
 from topics.instants import from_us, parse_rfc3339
 from topics.sources.mapping import as_source
 from topics.sources.source import Source
@@ -29,6 +32,20 @@ class Chosen(NamedTuple):
 
     sources: tuple[Source, ...]
     playbook: Loaded
+
+
+class Writing(NamedTuple):
+    """What is asked for, and where it goes: `-` is the terminal."""
+
+    output: Path | None
+    deals: Path | None
+    report: Path | None
+
+    def write(self, result: Result) -> None:
+        """Write all of it."""
+        _write_lines(self.output, result.signals)
+        _write_lines(self.deals, result.views)
+        _write_report(self.report, result, spoken=str(self.output) == "-")
 
 
 def replay(  # noqa: PLR0913 - one parameter per option of the command line
@@ -42,8 +59,20 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
     deals: Annotated[Path | None, typer.Option(help="JSON lines: the final state of each deal")] = None,
     report: Annotated[Path | None, typer.Option(help="the figures of the run, as JSON; - for the terminal")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes that work at once; else one per core")] = None,
+    definitions: Annotated[list[Path] | None, typer.Option(help="a playbook that a log of deal.events names")] = None,
 ) -> None:
-    """Replay files through the brain: what would have been said, and when."""
+    """Replay files through the brain: what would have been said, and when.
+
+    With --source deal.events the file is a log of that topic, ticks included, and what was said live is said again.
+    """
+    writing = Writing(output, deals, report)
+    if source == [DEAL_EVENTS]:
+        if mapping is not None or until is not None:
+            raise CallError(f"--source {DEAL_EVENTS}: a log has ticks and events of its own; no --mapping, no --until")
+        _relive(path, playbook, definitions or [], writing, jobs or cores())
+        return
+    if definitions:
+        raise CallError(f"--definitions: goes with --source {DEAL_EVENTS}; a history has one --playbook")
     until_us = _instant(until)
     try:
         chosen = _chosen(source, mapping, playbook)
@@ -51,10 +80,22 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
             raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
         plan = Plan(chosen.sources, chosen.playbook.playbook, chosen.playbook.hash, until_us, views=deals is not None)
         with replayed(path, plan, jobs or cores()) as result:
-            _write_lines(output, result.signals)
-            _write_lines(deals, result.views)
-            _write_report(report, result, spoken=str(output) == "-")
+            writing.write(result)
     except (PlaybookError, FilesError) as error:
+        raise CallError(*str(error).splitlines()) from None
+    except OSError as error:
+        raise CallError(f"{error.filename}: {error.strerror}") from None
+
+
+def _relive(path: Path, playbook: Path | None, named: list[Path], writing: Writing, jobs: int) -> None:
+    """A log of `deal.events`: its partitions as they were served live."""
+    try:
+        installation = ready(playbook=playbook)
+        playbooks = (installation.playbook, *map(read_playbook, named))
+        plan = LogPlan(path, playbooks, tuple(installation.sources), views=writing.deals is not None, jobs=jobs)
+        with relived(plan) as result:
+            writing.write(result)
+    except (PlaybookError, FilesError, LogError) as error:
         raise CallError(*str(error).splitlines()) from None
     except OSError as error:
         raise CallError(f"{error.filename}: {error.strerror}") from None
