@@ -90,7 +90,7 @@ OTHER_DUTIES = (
     Duty(
         "publisher",
         writes=(DEFINITIONS, DEAL_EVENTS, PEOPLE_EVENTS),
-        reads=(DEFINITIONS, DEAL_EVENTS),
+        reads=(DEFINITIONS,),
         transacts=("publish",),
     ),
     Duty("support", reads=(REJECTED, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LOG)),
