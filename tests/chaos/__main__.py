@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from engine.children import dies_with_parent
 from tests.chaos import (
     brokers,
     churn,
@@ -59,6 +62,7 @@ REPOSITORY = Path(__file__).parents[2]
 def main(arguments: Sequence[str]) -> int:
     """Run the lines and print the table; the exit code."""
     asked = _asked(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that nothing is left behind
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its word on every broker that is killed
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     chosen = [line for line in LINES if line.name in asked.lines or not asked.lines]
@@ -108,7 +112,12 @@ def _apart(line: Line, scale: Scale) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="chaos-verdict-") as folder:
         file = Path(folder) / "verdict"
         command = [sys.executable, "-m", "tests.chaos", "--seed", str(scale.seed), "--verdict", str(file), line.name]
-        ended = subprocess.run([*command, *(["--quick"] if scale.quick else [])], cwd=REPOSITORY, check=False)
+        ended = subprocess.run(
+            [*command, *(["--quick"] if scale.quick else [])],
+            cwd=REPOSITORY,
+            check=False,
+            preexec_fn=dies_with_parent(os.getpid()),  # two system calls, no locks
+        )
         if not file.exists():
             return Verdict(passed=False, figure=f"ended with {ended.returncode}")
         passed, figure, wrong = json.loads(file.read_text())
