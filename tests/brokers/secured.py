@@ -6,6 +6,7 @@ One node on loopback; certificates and passwords are made for it and go with it.
 from __future__ import annotations
 
 import secrets
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -136,6 +137,9 @@ class SecuredKafka:
 @contextmanager
 def secured_kafka(users: Iterable[str] = ()) -> Iterator[SecuredKafka]:
     """A secured node in a folder of its own; nothing is left at the end."""
+    if shutil.which("openssl") is None:
+        msg = "openssl is not installed"
+        raise NoKafkaError(msg)
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
         kafka = SecuredKafka(Path(folder), users)
         try:
