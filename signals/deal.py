@@ -29,7 +29,8 @@ from topics.instants import DAY_US, iso_day
 #: Contacts of 60 days are kept (single_threaded looks that far); of older ones only the last instant.
 CONTACT_MEMORY_US = 60 * DAY_US
 MAX_ACTIVITIES = 64
-_NEVER_US, _EVER_US = -(2**63), 2**63 - 1
+#: Before and after every instant.
+NEVER_US, _EVER_US = -(2**63), 2**63 - 1
 MAX_ENTRIES = 32
 MAX_MOVES = 32
 MAX_INTENTS = 16
@@ -150,7 +151,7 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def last_contact(self, at_us: int) -> Contact | None:
         """The last contact at or before an instant; of several at once the first reported."""
         last = self.older_contact
-        last_us, found = _NEVER_US if last is None else last.at_us, None
+        last_us, found = NEVER_US if last is None else last.at_us, None
         for one in self.activities.values():  # `contact_us` and `_later` in one: asked about every activity, 1 us for 6
             contact_us = one.at_us
             if contact_us is not None and last_us < contact_us <= at_us and (one.done or one.meets) and not one.removed:
@@ -176,39 +177,48 @@ Evolved = tuple[Deal, Touched]
 _replace = msgspec.structs.replace
 _TRUE = frozenset({"true", "yes", "1"})
 #: Stands for the value of a field that was never covered: it differs from every value.
-_UNCOVERED = object()
+_UNCOVERED: Any = object()
 _NOTHING: Touched = ()
 _STATUS: Touched = (STATUS,)
 _ACTIVITIES: Touched = (ACTIVITIES,)
 _INTENTS: Touched = (INTENTS,)
-#: Fields of which more is kept than their last value.
-_HISTORIC = frozenset({"stage", "close_date"})
 
 
 def is_true(value: Scalar) -> bool:
     """Whether a binary field is true: the CRM's true, or the words that exports write for it."""
-    if value is True:
-        return True
-    return value.strip().lower() in _TRUE if isinstance(value, str) else value == 1
+    if isinstance(value, str):
+        return value.strip().lower() in _TRUE
+    return value is True or value == 1
 
 
 def evolve(deal: Deal, event: Event, offset: int) -> Evolved:
     """Fold one event; say which names it touched. Events must come in `order`."""
-    deal_after, touched = _FOLDS[type(event)](deal, event, offset)
     if event.origin == "backfill" and not deal.loading:
-        return _replace(deal_after, loading=True), touched if STATUS in touched else (*touched, STATUS)
-    return deal_after, touched
+        folded, touched = _FOLDS[type(event)](deal, event, offset)
+        return _replace(folded, loading=True), touched if STATUS in touched else (*touched, STATUS)
+    return _FOLDS[type(event)](deal, event, offset)
 
 
 def _fold_changed(deal: Deal, event: DealChanged, offset: int) -> Evolved:
     old, said = deal.fields, event.fields
-    touched: list[str] = []
+    fields, losses, touched, lost = old, deal.losses, [], False
     for name, value in said.items():
-        if old.get(name, _UNCOVERED) != value:
+        was = old.get(name, _UNCOVERED)
+        if was != value:
             touched.append(name)
-    fields = old | said if touched else old
-    losses = _losses(deal, event, touched, offset) if touched else deal.losses
-    if event.full or event.created or deal.removed or "created_at" in said or not _HISTORIC.isdisjoint(touched):
+            lost = lost or was is True or (was is not None and was is not False and is_true(was))
+    if touched:
+        fields = old | said
+        if losses or lost:
+            losses = _losses(deal, event, touched, offset)
+    if (
+        event.full
+        or event.created
+        or deal.removed
+        or "created_at" in said
+        or "stage" in touched
+        or "close_date" in touched
+    ):
         return _fold_history(deal, event, offset, touched, {"fields": fields, "losses": losses, "n": deal.n + 1})
     return _replace(deal, fields=fields, losses=losses, n=deal.n + 1), touched
 
@@ -252,7 +262,7 @@ def _losses(deal: Deal, event: DealChanged, touched: list[str], offset: int) -> 
     losses, old, said = deal.losses, deal.fields, event.fields
     for name in touched:
         was = old.get(name)
-        if was is not None and was is not False and is_true(was) and not is_true(said[name]):
+        if is_true(was) and not is_true(said[name]):
             losses = {**losses, name: Loss(event.at_us, Mark(event.id, offset, deal.n))}
         elif losses and name in losses and is_true(said[name]):
             losses = {key: value for key, value in losses.items() if key != name}

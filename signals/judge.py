@@ -14,9 +14,9 @@ import msgspec
 from playbook.model import Scope
 from signals.deal import STATUS, Deal, Mark, Touched, evolve
 from signals.detectors import DETECTORS
-from signals.detectors.case import Case, Detector, Judge
+from signals.detectors.case import OFF, SWITCHED_OFF, Case, Detector, Judge, Verdict
 from signals.episodes import Episode, Occasion, Transition, compare, told
-from signals.rules import Rules, StageRule
+from signals.rules import Rules
 from topics.events import DealEvent, DefinitionsChanged
 from topics.signals import Kind, Resolution, Step
 
@@ -51,8 +51,8 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_us: int | None = None
 
 
-#: A kind to ask about: its predicate (None: the source does not provide what it needs), and where it is switched off.
-Question = tuple[Kind, Judge | None, Scope | None]
+#: A kind to ask about, and its predicate as the playbook and the source switch it.
+Question = tuple[Kind, Judge]
 
 
 class Questions:
@@ -99,17 +99,26 @@ class Questions:
         found = by_kinds.get(kinds)
         if found is None:
             found = by_kinds[kinds] = tuple(
-                (kind, _JUDGES[kind] if kind in allowed else None, self._rules.off_for.get(kind))
+                (kind, self._judge(kind) if kind in allowed else _off)
                 for kind, bit in self._bits.items()
                 if bit & kinds
             )
         return found
+
+    def _judge(self, kind: Kind) -> Judge:
+        judge, scope = _JUDGES[kind], self._rules.off_for.get(kind)
+        return judge if scope is None else lambda case: OFF if _switched_off(case, scope) else judge(case)
 
 
 #: So many sources are remembered with their questions; more are worked out again.
 MAX_SOURCES = 256
 _NO_QUESTIONS: tuple[Question, ...] = ()
 _JUDGES = {detector.kind: detector.judge for detector in DETECTORS}
+
+
+def _off(_case: Case) -> Verdict:
+    """The predicate of a kind that the source provides nothing for, or that is switched off."""
+    return OFF
 
 
 class Panel(NamedTuple):
@@ -188,16 +197,15 @@ def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transi
     at_us, due_us = event.at_us, watch.due_us
     if due_us is not None and due_us < at_us:
         watch, before = advance(panel, watch, at_us)
-        due_us = watch.due_us
     old = watch.deal
     deal, touched = evolve(old, event, stored.offset)
-    questions = panel.questions.about(deal.source, touched) if touched else ()
+    questions = panel.questions.about(deal.source, touched) if touched else _NO_QUESTIONS
     if not questions:
         now_us = max(watch.now_us, at_us)
-        return Watch(deal, watch.episodes, watch.dues, now_us, watch.ended_us, watch.epoch, due_us), before
+        return Watch(deal, watch.episodes, watch.dues, now_us, watch.ended_us, watch.epoch, watch.due_us), before
     on = Occasion(at_us, at_us, Mark(event.id, stored.offset, old.n))
     watch, said = _judged(panel.rules, watch, deal, questions, on)
-    if old.muted and not deal.muted:
+    if (old.suspect_us is not None or old.loading) and not deal.muted:
         watch, unmuted = _unmuted(watch)
         said = said + unmuted
     return watch, before + said if before else said
@@ -218,36 +226,35 @@ def _judged(
     rules: Rules, watch: Watch, deal: Deal, questions: tuple[Question, ...], on: Occasion
 ) -> tuple[Watch, list[Transition]]:
     """Ask some detectors about the deal of a watch as it is now, and compare their answers with what is open."""
-    stages, entries, at_us = rules.stages(deal.fields), deal.entries, on.at_us
-    stage = stages.get(entries[-1].stage) if entries and not deal.removed else None
+    entries, at_us = deal.entries, on.at_us
+    if deal.removed or not entries:
+        return _ended(rules, watch, deal, on)
+    stages = rules.stages(deal.fields)
+    stage = stages.get(entries[-1].stage)
     if stage is None or not stage.is_open:
         return _ended(rules, watch, deal, on)
-    case = Case(rules, deal, stage, stages, at_us, on)
-    before = episodes = watch.episodes
-    open_by_kind = _by_kind(before) if before else _NONE_OPEN
-    dues, transitions = watch.dues, _NONE
-    for kind, judge, scope in questions:
-        open_now = open_by_kind.get(kind, _NO_EPISODES)
-        if judge is not None and (scope is None or not _switched_off(rules, scope, deal, stage)):
-            findings, due_us = judge(case, open_now)
-            if findings or open_now:
-                found, said = compare(deal, kind, open_now, findings, on)
-                if said:
-                    transitions = transitions + said
-                if found is not open_now and found != open_now:
-                    episodes = _in_order((*[one for one in episodes if one.kind is not kind], *found))
-        else:
-            due_us = None
-            if open_now:
-                transitions = transitions + [_resolved(deal, one, on, Resolution.DEFINITION) for one in open_now]
-                episodes = tuple([one for one in episodes if one.kind is not kind])
+    dues, episodes, transitions = watch.dues, watch.episodes, _NONE
+    case = Case(rules, deal, stage, stages, at_us, on, episodes)
+    open_by_kind = _by_kind(episodes) if episodes else _NONE_OPEN
+    for kind, judge in questions:
+        findings, due_us = judge(case)
         if due_us != dues.get(kind):  # a new dict only where something changes: 3 of 4 answers leave it
-            dues = {one: due for one, due in dues.items() if one is not kind}
-            if due_us is not None:
-                dues[kind] = due_us
-    due_us = watch.due_us if dues is watch.dues else min(dues.values()) if dues else None
-    now_us = max(watch.now_us, at_us)
-    after = Watch(deal, episodes, dues, now_us, None, watch.epoch, due_us)
+            if due_us is None:
+                dues = {one: due for one, due in dues.items() if one is not kind}
+            else:
+                dues = dues | {kind: due_us}
+        if findings or kind in open_by_kind:
+            open_now = open_by_kind.get(kind, _NO_EPISODES)
+            if findings is SWITCHED_OFF:
+                found, said = _NO_EPISODES, [_resolved(deal, one, on, Resolution.DEFINITION) for one in open_now]
+            else:
+                found, said = compare(deal, kind, open_now, findings, on)
+            if found is not open_now and found != open_now:
+                episodes = _in_order((*[one for one in episodes if one.kind is not kind], *found))
+            if said:
+                transitions = transitions + said
+    due_us = watch.due_us if dues is watch.dues else min(dues.values(), default=None)
+    after = Watch(deal, episodes, dues, max(watch.now_us, at_us), None, watch.epoch, due_us)
     return after, told(transitions) if transitions else transitions
 
 
@@ -280,8 +287,9 @@ def _resolved(deal: Deal, episode: Episode, on: Occasion, why: Resolution) -> Tr
     return Transition(Step.RESOLVED, episode, on.dated_us, deal, why)
 
 
-def _switched_off(rules: Rules, scope: Scope, deal: Deal, stage: StageRule) -> bool:
+def _switched_off(case: Case, scope: Scope) -> bool:
     """Whether the playbook switches a kind off for this pipeline, stage, segment or team."""
+    rules, deal, stage = case.rules, case.deal, case.stage
     if stage.pipeline in scope.pipelines or stage.name in scope.stages:
         return True
     segment = rules.segment(deal.fields) if scope.segments else None

@@ -9,10 +9,9 @@ base, and what was said is put right: any arrival order converges by constructio
 from __future__ import annotations
 
 from bisect import insort
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,6 +42,9 @@ MAX_TAIL = 256
 LONG_TAIL = 16
 #: An event with more text than this (characters) is heavy; a tail of others is light at any length.
 HEAVY_TEXT = 16 * 1024
+#: An event with at most so many values, none of which is long, is light.
+_FEW = 32
+_LONG = HEAVY_TEXT // _FEW
 #: A tail with more text than this is shortened, too: the whole state must fit into one message (`DEAL_MAX_BYTES`).
 MAX_TAIL_TEXT = 2 * 1024 * 1024
 
@@ -64,6 +66,9 @@ SCHEMA = 2
 
 #: Reading a member of an Enum takes 0.1 microseconds, and so does `isinstance` of a Struct: hence these, and `type`.
 _FOLDED = Fate.FOLDED
+#: Events whose time is a part of what they say, so that a repeat has it, too. (An intent without a time of its own gets
+#: that of its arrival.)
+_DATED = frozenset({DealChanged, ActivityChanged})
 #: Never added to in place.
 _NONE: list[Transition] = []
 _TAKEN_IN = frozenset({Fate.FOLDED, Fate.REFOLDED})
@@ -135,11 +140,13 @@ def step(panel: Panel, state: State | None, stored: Stored, ticked_us: int = 0) 
         reopened = _reopened(panel, state, event)
         if _fate(reopened, stored) in _TAKEN_IN:
             state = reopened
+    if event.at_us > state.now.now_us and type(event) in _DATED:
+        return _folded(panel, state, stored, event)  # nearly every event: after all that is known, so it is no repeat
     fate = _fate(state, stored)
-    transitions = _NONE
     if fate is _FOLDED:
-        state, transitions = _folded(panel, state, stored)
-    elif fate is Fate.REFOLDED:
+        return _folded(panel, state, stored, event)
+    transitions = _NONE
+    if fate is Fate.REFOLDED:
         state, transitions = _refolded(panel, state, stored, ticked_us)
     return Stepped(state, transitions, state.due_us, fate)
 
@@ -212,18 +219,10 @@ def _reopened(panel: Panel, state: State, event: DealEvent) -> State:
 
 
 def _fate(state: State, stored: Stored) -> Fate:
-    event, tail = stored.event, state.tail
-    twin = _twin(tail, event) if tail else None
+    event, order, tail = stored.event, stored.event.order, state.tail
+    twin = _twin(tail, event)
     if twin is not None:
         return Fate.REFOLDED if _is_fuller(event, twin) else Fate.DUPLICATE
-    if event.at_us > state.now.now_us:
-        return _FOLDED  # after all that is known, whatever its order is
-    return _fate_of_late(state, event)
-
-
-def _fate_of_late(state: State, event: DealEvent) -> Fate:
-    """The fate of an event that is not after all that is known."""
-    order, tail = event.order, state.tail
     if state.covers is not None and order <= state.covers:
         return Fate.DUPLICATE if order == state.covers else Fate.TOO_LATE
     if state.base is not None and event.at_us < state.base.now_us:
@@ -280,13 +279,19 @@ def _settled(state: State) -> State:
     return State(state.now, covers=covers)
 
 
-def _folded(panel: Panel, state: State, stored: Stored) -> tuple[State, list[Transition]]:
-    if state.base is not None and _beyond_horizon(state, stored.event.at_us):
-        state = _settled(state)
-    before, tail = state.now, (*state.tail, stored)
-    now, transitions = fold(panel, before, stored)
-    folded = State(now, before if state.base is None else state.base, tail, state.covers)
-    return (folded if len(tail) == 1 else _shortened(panel, folded, stored)), transitions
+def _folded(panel: Panel, state: State, stored: Stored, event: DealEvent) -> Stepped:
+    """Fold the latest event."""
+    now, base, tail, covers = state.now, state.base, state.tail, state.covers
+    if base is not None and event.at_us - now.now_us > HORIZON_US and not now.deal.loading:
+        covers, base, tail = _settled(state).covers, None, ()
+    if base is None:
+        base = now
+    after, transitions = fold(panel, now, stored)
+    folded = State(after, base, (*tail, stored), covers)
+    if tail and (len(tail) >= LONG_TAIL or base.epoch != after.epoch or _is_heavy(event)):
+        folded = _shortened(panel, folded, stored)
+    due_us, settled_us = after.due_us, after.now_us + HORIZON_US  # `folded.due_us`, which has a base
+    return Stepped(folded, transitions, settled_us if due_us is None or settled_us < due_us else due_us, _FOLDED)
 
 
 def _shortened(panel: Panel, state: State, new: Stored) -> State:
@@ -298,7 +303,7 @@ def _shortened(panel: Panel, state: State, new: Stored) -> State:
     if state.base is not None and state.base.epoch != state.now.epoch and not state.now.deal.loading:
         state = _without_old_switches(panel, state)
     tail = state.tail
-    if _text(new) > HEAVY_TEXT:
+    if _is_heavy(new.event) and _text(new) > HEAVY_TEXT:
         while len(state.tail) > 1 and sum(map(_text, state.tail)) > MAX_TAIL_TEXT:
             state = _halved(panel, state)
     if len(tail) <= LONG_TAIL or state.tail is not tail:
@@ -327,27 +332,26 @@ def _cut(panel: Panel, state: State, count: int) -> State:
     return _replace(state, base=base, tail=state.tail[count:], covers=last.order)
 
 
+def _is_heavy(event: DealEvent) -> bool:
+    """Whether an event may carry much text; surely not, when it has few values and none of them is long."""
+    values = event.fields.values() if type(event) is DealChanged else _values(event)
+    if len(values) > _FEW:
+        return True
+    for value in values:  # noqa: SIM110 - the generator of an `any` costs 0.3 us
+        if type(value) is str and len(value) > _LONG:
+            return True
+    return False
+
+
 def _text(stored: Stored) -> int:
     """How much text an event carries, in characters."""
-    event, text = stored.event, 0
-    for value in _TEXTS[type(event)](event):
-        if type(value) is str:
-            text += len(value)
-    return text
+    return sum([len(value) for value in _values(stored.event) if isinstance(value, str)])
 
 
-def _no_values(_event: DealEvent) -> Iterable[Scalar]:
-    return ()
-
-
-_TEXTS: dict[type, Callable[[Any], Iterable[Scalar]]] = defaultdict(
-    lambda: _no_values,
-    {
-        DealChanged: lambda event: event.fields.values(),
-        ActivityChanged: lambda event: event.fields.values(),
-        IntentSeen: lambda event: event.data.values(),
-    },
-)
+def _values(event: DealEvent) -> Collection[Scalar]:
+    if type(event) is DealChanged or type(event) is ActivityChanged:
+        return event.fields.values()
+    return event.data.values() if type(event) is IntentSeen else ()
 
 
 def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tuple[State, list[Transition]]:

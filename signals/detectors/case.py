@@ -21,7 +21,8 @@ from topics.signals import Kind
 class Case(msgspec.Struct, frozen=True, gc=False):
     """One deal, at one instant, under the rules; every detector that is asked sees the same.
 
-    `stage` is its present open stage, `stages` are its pipeline's by value; `at_us` is the instant of judging.
+    `stage` is its present open stage, `stages` are its pipeline's by value; `at_us` is the instant of judging, and
+    `episodes` are open on the deal, of all kinds.
     """
 
     rules: Rules
@@ -30,14 +31,18 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     stages: Mapping[str, StageRule]
     at_us: int
     on: Occasion
+    episodes: tuple[Episode, ...]
 
 
 #: What holds, and when to ask again though nothing changed (None: never). A plain pair: most answers say when only, and
 #: a tuple of its own class costs 0.2 microseconds each.
 Verdict = tuple[tuple[Finding, ...], int | None]
 NOTHING: Verdict = ((), None)
-#: The predicate over open deals: the case, and this kind's open episodes.
-Judge = Callable[[Case, tuple[Episode, ...]], Verdict]
+#: What "holds" of a kind that is switched off: an episode that is open ends with the reason `definition`.
+SWITCHED_OFF = (Finding("switched off"),)
+OFF: Verdict = (SWITCHED_OFF, None)
+#: The predicate over open deals.
+Judge = Callable[[Case], Verdict]
 
 
 class Detector(NamedTuple):

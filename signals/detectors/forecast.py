@@ -9,13 +9,13 @@ from typing import NamedTuple
 from playbook.model import Pushes
 from signals.deal import Deal, Move
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
-from signals.episodes import Details, Episode, Finding
+from signals.episodes import Details, Finding
 from signals.rules import Rules
 from topics.instants import DAY_US, from_us, iso_day
 from topics.signals import Kind, Severity
 
 
-def _close_date_pushed(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _close_date_pushed(case: Case) -> Verdict:
     """Pushes of some days in a rolling window: 2 warn, 3 are critical; one long one, or a long sum, warns.
 
     An episode is anchored at the push that passed the limit; each further push updates it and renews its expiry.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from signals.deal import ACTIVITIES, INTENTS, IntentMark
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
-from signals.episodes import Episode, Finding
+from signals.episodes import Finding
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _high_intent(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _high_intent(case: Case) -> Verdict:
     """A high-intent event that no contact has followed yet; the deal keeps one per intent and window."""
     if not case.deal.intents:
         return NOTHING

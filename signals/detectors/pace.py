@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from signals.deal import Entry
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days
-from signals.episodes import Episode, Finding
+from signals.episodes import Finding
 from signals.rules import Rules
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _stage_overstay(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _stage_overstay(case: Case) -> Verdict:
     """T - stage entry > the stage's fixed days. Fixed days warn and never more (signals.md)."""
     entry = case.deal.entries[-1]
     if entry.at_us is None:
@@ -23,7 +23,7 @@ def _stage_overstay(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     return (Finding(reason, anchor, start_us=entry.at_us, limit_us=limit_us, causes=(entry.mark,)),), None
 
 
-def _cycle_exceeded(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _cycle_exceeded(case: Case) -> Verdict:
     """T - created > the corridor of the deal's segment."""
     created_us, mark = case.deal.created_us, case.deal.created_mark
     if created_us is None:
@@ -40,7 +40,7 @@ def _cycle_exceeded(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     return (Finding(reason, rfc3339(created_us), start_us=created_us, limit_us=limit_us, causes=causes),), None
 
 
-def _stage_regressed(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _stage_regressed(case: Case) -> Verdict:
     """The present stage is before the furthest reached."""
     furthest, stages = case.stage, case.stages
     for entry in case.deal.entries:

@@ -11,7 +11,7 @@ from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
 
-def _sql_unqualified(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _sql_unqualified(case: Case) -> Verdict:
     """The deal is at or past SQL, and a qualification field is false or empty. Unknown is not false (law 13)."""
     if not case.stage.is_sql:
         return NOTHING
@@ -24,7 +24,7 @@ def _sql_unqualified(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
     return (Finding(reason, severity=Severity.CRITICAL, details=details),), None
 
 
-def _post_sql_inconsistent(case: Case, _open_now: tuple[Episode, ...]) -> Verdict:
+def _post_sql_inconsistent(case: Case) -> Verdict:
     """After SQL, a qualification field that was true is true no longer, or the deal fell back before SQL."""
     deal = case.deal
     if case.stage.is_sql and not deal.losses:
@@ -51,7 +51,7 @@ def _is_sql(case: Case, value: str) -> bool:
     return stage is not None and stage.is_sql
 
 
-def _gate_violated(case: Case, open_now: tuple[Episode, ...]) -> Verdict:
+def _gate_violated(case: Case) -> Verdict:
     """At entry + settle time, exit criteria of the stage left or entry criteria of the stage entered did not hold.
 
     The gate is judged once, by time, on the values of that instant (sources send one field at a time). What failed
@@ -63,8 +63,9 @@ def _gate_violated(case: Case, open_now: tuple[Episode, ...]) -> Verdict:
     gate_us = entry.at_us + case.rules.settle_us
     if case.at_us <= gate_us:
         return ((), gate_us) if _gate(case) else NOTHING
-    fields, anchor, details = case.deal.fields, entry.mark.event, _kept(open_now, entry.mark.event)
-    if case.on.cause is None and case.on.dated_us == gate_us:
+    fields, anchor = case.deal.fields, entry.mark.event
+    details = _kept(case.episodes, anchor) if case.episodes else ()
+    if case.at_us == gate_us + 1 and case.on.cause is None and case.on.dated_us == gate_us:
         failed = [name for name, condition in _gate(case) if condition.judge(fields) is False]
         details = tuple({"criterion": name} for name in failed)
     elif details:
@@ -80,9 +81,15 @@ def _gate_violated(case: Case, open_now: tuple[Episode, ...]) -> Verdict:
     return (Finding(reason, anchor=anchor, details=details, causes=(entry.mark,)),), None
 
 
-def _kept(open_now: tuple[Episode, ...], anchor: str) -> Details:
+def _kept(episodes: tuple[Episode, ...], anchor: str) -> Details:
     """What failed at the gate of the present stage, while that is open."""
-    return next((one.details for one in open_now if one.anchor == anchor), ())
+    for one in episodes:
+        if one.kind is _GATE and one.anchor == anchor:
+            return one.details
+    return ()
+
+
+_GATE = Kind.GATE_VIOLATED
 
 
 def _gate(case: Case) -> Gate:
