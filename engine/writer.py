@@ -21,9 +21,9 @@ from aiokafka.errors import (
     ProducerClosed,
     UnknownProducerId,
 )
-from aiokafka.partitioner import murmur2
 
 from engine.metrics import EngineMetrics
+from engine.murmur import murmur2
 from engine.records import EVERY_PARTITION, Extent, Output
 from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
 
@@ -40,7 +40,7 @@ _SEQUENCE_LOST = (OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerEp
 
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Kafka's own clients choose it."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def by_partition(

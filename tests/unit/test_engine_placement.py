@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka.partitioner import murmur2 as theirs
+from hypothesis import given
+from hypothesis import strategies as st
 
+from engine.murmur import murmur2
 from engine.records import EVERY_PARTITION, Output
 from engine.writer import by_partition, partition_of
 
@@ -18,10 +22,15 @@ MURMUR2 = (
 )
 
 
-@pytest.mark.parametrize(("key", "murmur2"), MURMUR2)
+@given(st.binary(max_size=70))
+def test_the_hash_is_that_of_aiokafka(key: bytes) -> None:
+    assert murmur2(key) == theirs(key) & 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(("key", "wanted"), MURMUR2)
 @pytest.mark.parametrize("partitions", [1, 3, 4, 7, 100])
-def test_keys_go_where_kafkas_own_clients_send_them(key: bytes, murmur2: int, partitions: int) -> None:
-    assert partition_of(key, partitions) == (murmur2 & 0x7FFFFFFF) % partitions
+def test_keys_go_where_kafkas_own_clients_send_them(key: bytes, wanted: int, partitions: int) -> None:
+    assert partition_of(key, partitions) == (wanted & 0x7FFFFFFF) % partitions
 
 
 def test_outputs_keep_their_order_within_a_partition() -> None:
