@@ -6,7 +6,9 @@ What is keyed by a deal goes straight to `deal.events`; what is keyed by somethi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import get_args
 
 import msgspec
 
@@ -64,34 +66,59 @@ class Ingest:
         source = self._sources[batch.topic]
         if self._health.paused(source.key):
             await asyncio.Event().wait()
-        return [output for record in batch.records for output in self._one(source, record)]
+        parse = self._parsers[batch.topic]
+        outputs: list[Output] = []
+        all_outcomes: list[Outcome] = []
+        for record in batch.records:
+            raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
+            outcomes = parse(raw)
+            all_outcomes += outcomes
+            refused = False
+            for outcome in outcomes:
+                if isinstance(outcome, Accepted):
+                    events = outcome.events if not record.headers else _marked(outcome.events, record)
+                    outputs += [_placed(event, record.timestamp_us) for event in events]
+                elif isinstance(outcome, Rejected):
+                    refused = True
+            if refused:
+                outputs += _refused(source.key, record, raw, outcomes)
+        self._health.note(source.key, all_outcomes)
+        self._count(source.key, all_outcomes)
+        return outputs
 
-    def _one(self, source: Source, record: Record) -> Iterable[Output]:
-        raw = RawRecord(record.key, record.value, record.headers, record.timestamp_us)
-        outcomes = self._parsers[record.topic](raw)
-        self._health.note(source.key, outcomes)
-        self._count(source, outcomes)
+    def _count(self, source: str, outcomes: Iterable[Outcome]) -> None:
+        """Count a batch's rows: a metric's label is looked up once per batch, not once per row."""
+        rows, silent, rejected, dirt = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for outcome in outcomes:
-            if isinstance(outcome, Accepted):
-                yield from (_placed(event, record.timestamp_us) for event in _marked(outcome.events, record))
-        position = Position(record.topic, record.partition, record.offset)
-        for rejection in rejections_of(source.key, position, raw, outcomes):
-            kind = (source.key, rejection.reason)
-            said.warning("refused", kind, source=source.key, reason=rejection.reason, **place_of(record))
-            yield Output(REJECTED, source.key.encode(), encode(rejection), timestamp_us=record.timestamp_us)
-
-    def _count(self, source: Source, outcomes: Iterable[Outcome]) -> None:
-        metrics = self._metrics
-        for outcome in outcomes:
-            silent = outcome.silent if isinstance(outcome, Accepted) else getattr(outcome, "reason", "")
-            if isinstance(outcome, Accepted):
-                for what in outcome.dirt:
-                    metrics.dirt.labels(source.key, what).inc()
             if isinstance(outcome, Rejected):
-                metrics.rejected.labels(source.key, outcome.reason).inc()
-            elif silent:
-                metrics.silent.labels(source.key, silent).inc()
-            metrics.rows.labels(source.key, _counted_as(outcome)).inc()
+                rejected[outcome.reason] += 1
+            elif isinstance(outcome, Silent):
+                silent[outcome.reason] += 1
+            else:
+                if outcome.silent:
+                    silent[outcome.silent] += 1
+                else:
+                    rows["events"] += 1
+                if outcome.dirt:
+                    dirt.update(outcome.dirt)
+        rows["silent"], rows["rejected"] = silent.total(), rejected.total()
+        counts = {
+            self._metrics.rows: rows,
+            self._metrics.silent: silent,
+            self._metrics.rejected: rejected,
+            self._metrics.dirt: dirt,
+        }
+        for metric, by_label in counts.items():
+            for label, count in by_label.items():
+                metric.labels(source, label).inc(count)
+
+
+def _refused(source: str, record: Record, raw: RawRecord, outcomes: Iterable[Outcome]) -> Iterator[Output]:
+    """What is put on `crm.rejected` for the rejected rows of a record."""
+    position = Position(record.topic, record.partition, record.offset)
+    for rejection in rejections_of(source, position, raw, outcomes):
+        said.warning("refused", (source, rejection.reason), source=source, reason=rejection.reason, **place_of(record))
+        yield Output(REJECTED, source.encode(), encode(rejection), timestamp_us=record.timestamp_us)
 
 
 def _marked(events: Iterable[AnyEvent], record: Record) -> Iterable[AnyEvent]:
@@ -101,18 +128,16 @@ def _marked(events: Iterable[AnyEvent], record: Record) -> Iterable[AnyEvent]:
     return [msgspec.structs.replace(event, origin="backfill") for event in events]
 
 
-def _counted_as(outcome: Outcome) -> str:
-    if isinstance(outcome, Rejected):
-        return "rejected"
-    return "silent" if isinstance(outcome, Silent) or outcome.silent else "events"
+_OF_PEOPLE = frozenset(get_args(PeopleEvent)) - frozenset(CONTROLS)
 
 
 def _placed(event: AnyEvent, timestamp_us: int) -> Output:
     """The record of an event, on the topic where it belongs, with the time at which the source's record arrived."""
+    if type(event) in _OF_PEOPLE:
+        return Output(PEOPLE_EVENTS, event.key.encode(), encode(event), (), timestamp_us)
     if isinstance(event, CONTROLS):
         return Output(DEAL_EVENTS, b"", encode(event), timestamp_us=timestamp_us, partition=EVERY_PARTITION)
-    topic = PEOPLE_EVENTS if isinstance(event, PeopleEvent) else DEAL_EVENTS
-    return Output(topic, event.key.encode(), encode(event), timestamp_us=timestamp_us)
+    return Output(DEAL_EVENTS, event.key.encode(), encode(event), (), timestamp_us)
 
 
 class MakeIngest:

@@ -36,8 +36,9 @@ class SourceHealth(msgspec.Struct, frozen=True):
 
     def after(self, outcomes: Iterable[Outcome]) -> SourceHealth:
         """The health once these rows were seen, in this order."""
-        bits, rows = self.bits, self.rows
-        for outcome in outcomes:
-            bits = (bits << 1 | isinstance(outcome, Rejected)) & _MASK
-            rows += 1
-        return SourceHealth(bits, min(rows, WINDOW))
+        rejected = [isinstance(outcome, Rejected) for outcome in outcomes][-WINDOW:]
+        bits = self.bits << len(rejected)
+        if True in rejected:
+            for place, was_rejected in enumerate(reversed(rejected)):
+                bits |= was_rejected << place
+        return SourceHealth(bits & _MASK, min(self.rows + len(rejected), WINDOW))
