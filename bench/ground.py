@@ -98,7 +98,12 @@ def environment() -> dict[str, str]:
 
 
 def measured(command: Sequence[str], log: Path, patience_s: float = PATIENCE_S) -> Figures:
-    """Run a program that ends by itself and prints a line of JSON; that line. Raises FailedError."""
+    """Run a program that ends by itself and prints lines of JSON; the last. Raises FailedError."""
+    return every_line(command, log, patience_s)[-1]
+
+
+def every_line(command: Sequence[str], log: Path, patience_s: float = PATIENCE_S) -> list[Figures]:
+    """Run a program that ends by itself and prints lines of JSON, at least one; all of them. Raises FailedError."""
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - programs of this repository
             command,
@@ -120,11 +125,10 @@ def measured(command: Sequence[str], log: Path, patience_s: float = PATIENCE_S) 
     return _figures(out, process.returncode, log)
 
 
-def _figures(out: bytes, code: int, log: Path) -> Figures:
+def _figures(out: bytes, code: int, log: Path) -> list[Figures]:
     lines = [line for line in out.decode(errors="replace").splitlines() if line.startswith("{")]
     if lines and code == 0:
-        figures: Figures = json.loads(lines[-1])
-        return figures
+        return [json.loads(line) for line in lines]
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     reason = said[-1][:200] if said else "it said nothing"
     raise FailedError(f"exit code {code}: {reason}")  # noqa: EM102, TRY003 - a row's text
