@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from engine.pacing import pace
 from engine.records import Record
 from engine.settings import MAX_MESSAGE_BYTES, Broker
 
@@ -69,6 +70,7 @@ async def reader(
     )
     try:
         await consumer.start()
+        pace(consumer, wait_ms)
         theirs = [TopicPartition(*place) for place in places]
         consumer.assign(theirs)
         consumer.pause(*theirs)

@@ -34,6 +34,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, P
 from faust.types import TP, ConsumerMessage, EventT, Message
 
 from engine.metrics import EngineMetrics
+from engine.pacing import pace
 from engine.progress import Progress
 from engine.records import Batch, Record
 from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
@@ -133,6 +134,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     async def on_start(self) -> None:
         """Start the client, and note each heartbeat that the group answers."""
         await super().on_start()
+        pace(self._ensure_consumer(), FETCH_WAIT_MS)
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  # aiokafka tells nobody of its heartbeats
         beat = coordinator._do_heartbeat  # noqa: SLF001  # as above
 
