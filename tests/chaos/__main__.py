@@ -103,7 +103,10 @@ def _verdict(line: Line, scale: Scale) -> Verdict:
         verdict = line.run(scale)
     except Exception as error:  # noqa: BLE001  # whatever it is, the line did not hold, and the others go on
         verdict = Verdict(passed=False, figure=f"ended by {type(error).__name__}", wrong=(str(error),))
-    say(f"== {line.name}: {'pass' if verdict.passed else 'FALLS SHORT'} in {time.monotonic() - began:.0f} s")
+    for wrong in verdict.wrong:
+        say(f"== {line.name}: {wrong[:1000]}")
+    took = time.monotonic() - began
+    say(f"== {line.name}: {verdict.figure}: {'pass' if verdict.passed else 'FALLS SHORT'} in {took:.0f} s")
     return verdict
 
 

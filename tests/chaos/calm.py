@@ -97,11 +97,13 @@ def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
             quiet = quiet + 1 if tick_us >= newest_us and not any(behind.values()) else 0
         if time.monotonic() > told + TELL_S:
             told = time.monotonic()
-            say(f"behind: {behind}, T is {(newest_us - tick_us) / 1e6:.0f} s early")
+            say(f"behind: {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early")
         if quiet > 1:
             return time.monotonic() - began
         time.sleep(LOOK_S)
-    message = f"not at rest after {patience_s:.0f} s: behind {behind}, T is {(newest_us - tick_us) / 1e6:.0f} s early"
+    message = (
+        f"not at rest after {patience_s:.0f} s: behind {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early"
+    )
     raise TimeoutError(message)
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
 
 from engine.clock import CLOCK_HEADER
 from engine.settings import MAX_MESSAGE_BYTES, Broker
@@ -28,6 +28,8 @@ PAUSE_S = 0.5
 LOOK_S = 0.02
 BATCH_BYTES = 512 * 1024
 REQUEST_MS = 5_000
+
+_REFUSED = (InvalidTimestampError, MessageSizeTooLargeError)
 
 
 class Feed:
@@ -147,6 +149,8 @@ class Feed:
             producer = self._producer or await self._connect()
             futures = [await producer.send(RAW_PREFIX + one.source, **_fields(one)) for one in records]
             await asyncio.gather(*futures)
+        except _REFUSED:
+            raise
         except KafkaError:
             await self._disconnect()
             return False

@@ -34,6 +34,7 @@ from signals.rules import Rules
 from signals.simulate import Emitted, Options, simulate
 from signals.simulation.team import SELLERS
 from tests.brokers.matrix import BOTH
+from tests.chaos.verdict import repeated
 from tests.integration.slack_server import TOKEN, SlackServer
 from topics.catalog import DEAL_CURRENT, DEAL_SIGNALS, RAW_PREFIX
 from topics.codec import decode_signal
@@ -207,6 +208,7 @@ async def test_programs_that_are_killed_say_what_the_brain_alone_says(
             feed_and_kill(up, records, KILLS[where])
             eventually("what is open was said", lambda: final_signals(said(up)).keys() == still_open.keys())
             assert shown(final_signals(said(up))) == shown(still_open)
+            assert repeated(list(read_all(up.broker, DEAL_SIGNALS))) == 0
             viewed = {record.key.decode() for record in read_all(up.broker, DEAL_CURRENT) if record.key}
             assert viewed == set(truth.watches)
             owned = {one.id for one in still_open.values() if one.kind is not Kind.HIGH_INTENT and one.owner}
