@@ -317,6 +317,10 @@ async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
         app.overdue = True
         log.exception("did not stop in time", seconds=STOP_S)
         return 1
+    except Exception:
+        app.overdue = True  # what was not stopped may hold a thread
+        log.exception("did not stop in order")
+        return 1
     return max(code, _exit_code(app, starting))
 
 

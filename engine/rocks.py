@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
 from rocksdict import Options, Rdict, WriteBatch
 
 from engine.state import AppendChanges, Changes, Pair, unsettled
 from engine.tail import Span
+
+log = structlog.get_logger(__name__)
 
 _DATA = b"d"
 _MARK = b"m"
@@ -117,8 +120,11 @@ class RocksStore:
         self._append = append
 
     def close(self) -> None:
-        """Close the files."""
-        self._db.close()
+        """Close the files. Of a disk that is full RocksDB complains once more; what the files lack, the log has."""
+        try:
+            self._db.close()
+        except Exception as error:  # noqa: BLE001  # RocksDB's errors have no type of their own
+            log.warning("the store on disk was not closed in order", error=str(error))
 
     def __len__(self) -> int:
         """An estimate of the number of keys, by RocksDB."""
