@@ -252,7 +252,7 @@ def _is_fuller(event: DealEvent, twin: DealEvent) -> bool:
 def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:
     if _beyond_horizon(state, at_us):
         state = _settled(state)
-    now, transitions = advance(panel, state.now, at_us)
+    now, transitions = advance(panel.of(state.now.epoch), state.now, at_us)
     if now.dues != state.now.dues or now.episodes != state.now.episodes:
         return _replace(state, now=now, base=state.base or state.now), transitions
     if state.base is None and state.shrinks and _ended_before(state, at_us - SHRINK_US):
@@ -286,7 +286,8 @@ def _folded(panel: Panel, state: State, stored: Stored, event: DealEvent) -> Ste
         covers, base, tail = _settled(state).covers, None, ()
     if base is None:
         base = now
-    after, transitions = fold(panel, now, stored)
+    # A deal that is being loaded is behind: its history is judged by what counted at its instants.
+    after, transitions = fold(panel if now.epoch == panel.epoch else panel.of(now.epoch), now, stored)
     folded = State(after, base, (*tail, stored), covers)
     if tail and (len(tail) >= LONG_TAIL or base.epoch != after.epoch or _is_heavy(event)):
         folded = _shortened(panel, folded, stored)

@@ -367,6 +367,19 @@ CASES = [
         ],
         [("D1", "opened", 15.5, None)],
     ),
+    Case(
+        "what began in a loaded history before the switch began by the limit of that time",
+        OVERSTAY,
+        [
+            tick_at(at(12)),
+            switch_to("shorter"),
+            load_started(at(12), at(40)),
+            backfilled(LEAD),
+            backfilled(changed(at(11), D1, name="x")),
+            load_ended(at(13)),
+        ],
+        [("D1", "opened", 10.0, None)],
+    ),
     Case("the version that counts already is no switch", OVERSTAY, [LEAD, tick_at(at(6)), switch_to("story")], []),
 ]
 
