@@ -105,5 +105,5 @@ def record_of(line: bytes) -> RawRecord:
         read = _decode(line)
     except msgspec.DecodeError:
         return RawRecord(None, line)
-    headers = tuple((name, text.encode()) for name, text in read.headers.items())
+    headers = tuple((name, text.encode()) for name, text in read.headers.items()) if read.headers else ()
     return RawRecord(None if read.key is None else read.key.encode(), bytes(read.value), headers, read.timestamp)

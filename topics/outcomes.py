@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from topics.events import AnyEvent
 
 
@@ -20,7 +22,7 @@ class RawRecord(NamedTuple):
     timestamp_us: int = 0
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """A row that became events.
 
     `silent` names the reason under which it is counted as silent all the same
@@ -33,13 +35,13 @@ class Accepted(NamedTuple):
     dirt: tuple[str, ...] = ()
 
 
-class Silent(NamedTuple):
+class Silent(msgspec.Struct, frozen=True, gc=False):
     """A row that says nothing to us, by rule. Counted by `reason` (snake case, a bounded set per source)."""
 
     reason: str
 
 
-class Rejected(NamedTuple):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """A row that could not be understood. `reason` is from a bounded set; `detail` says what and where."""
 
     reason: str

@@ -22,6 +22,7 @@ from topics.events import (
     PersonChanged,
     Scalar,
     SourceGap,
+    deal_key,
 )
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
 from topics.sources.bitmaps import Named, resolver
@@ -274,7 +275,7 @@ def _without_fields(change: Change, record: str) -> DealRemoved | DealGap | Sour
     if kind == "GAP_OVERFLOW":
         return SourceGap(id=identity, key="", source=source, at_us=at_us, seq=seq)
     make = DealRemoved if kind == "DELETE" else DealGap
-    return make(id=identity, key=change.key_of(record), source=source, at_us=at_us, seq=seq)
+    return make(id=identity, key=deal_key(source, record), source=source, at_us=at_us, seq=seq)
 
 
 def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
@@ -286,26 +287,21 @@ def _changed_deals(names: DealFields, change: Change) -> list[Outcome]:
     elif not fields:
         return _silent(change, "nothing_mapped")
     dirt += change.dirt
-    full, seq = change.full, change.seq
-    return [
-        Accepted(
-            (
-                DealChanged(
-                    id=change.id_of(record),
-                    key=change.key_of(record),
-                    source=change.source_key,
-                    at_us=change.at_us,
-                    seq=seq,
-                    fields=fields,
-                    full=full,
-                    created=created,
-                ),
-            ),
-            "",
-            dirt,
+    source, at_us, seq, full = change.source_key, change.at_us, change.seq, change.full
+    outcomes: list[Outcome] = []
+    for record in change.header.record_ids:
+        event = DealChanged(
+            id=change.id_of(record),
+            key=deal_key(source, record),
+            source=source,
+            at_us=at_us,
+            seq=seq,
+            fields=fields,
+            full=full,
+            created=created,
         )
-        for record in change.header.record_ids
-    ]
+        outcomes.append(Accepted((event,), "", dirt))
+    return outcomes
 
 
 def _keep_creation(fields: dict[str, Scalar], committed_us: int | None) -> None:
@@ -326,25 +322,20 @@ def _activities(read: Callable[[Change], dict[str, Scalar]], change: Change) -> 
         fields = read(change)
     if not fields:
         return _silent(change, "nothing_mapped")
-    seq = change.seq
-    return [
-        Accepted(
-            (
-                ActivityChanged(
-                    id=change.id_of(record),
-                    key=change.key_of(record),
-                    source=change.source_key,
-                    at_us=change.at_us,
-                    seq=seq,
-                    activity=record,
-                    fields=fields,
-                ),
-            ),
-            "",
-            change.dirt,
+    source, at_us, seq = change.source_key, change.at_us, change.seq
+    outcomes: list[Outcome] = []
+    for record in change.header.record_ids:
+        event = ActivityChanged(
+            id=change.id_of(record),
+            key=deal_key(source, record),
+            source=source,
+            at_us=at_us,
+            seq=seq,
+            activity=record,
+            fields=fields,
         )
-        for record in change.header.record_ids
-    ]
+        outcomes.append(Accepted((event,), "", change.dirt))
+    return outcomes
 
 
 def _people(change: Change) -> list[Outcome]:
@@ -357,25 +348,20 @@ def _people(change: Change) -> list[Outcome]:
         fields = _person_fields(change)
     if not fields:
         return _silent(change, "nothing_mapped")
-    seq = change.seq
-    return [
-        Accepted(
-            (
-                PersonChanged(
-                    id=change.id_of(record),
-                    key=change.key_of(record),
-                    source=change.source_key,
-                    at_us=change.at_us,
-                    seq=seq,
-                    person=record,
-                    fields=fields,
-                ),
-            ),
-            "",
-            change.dirt,
+    source, at_us, seq = change.source_key, change.at_us, change.seq
+    outcomes: list[Outcome] = []
+    for record in change.header.record_ids:
+        event = PersonChanged(
+            id=change.id_of(record),
+            key=deal_key(source, record),
+            source=source,
+            at_us=at_us,
+            seq=seq,
+            person=record,
+            fields=fields,
         )
-        for record in change.header.record_ids
-    ]
+        outcomes.append(Accepted((event,), "", change.dirt))
+    return outcomes
 
 
 def _person_fields(change: Change) -> dict[str, Scalar]:

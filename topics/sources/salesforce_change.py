@@ -14,12 +14,12 @@ The rules of Change Data Capture that are kept here, and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
 
-from topics.events import deal_key, id_of
+from topics.events import id_of
 from topics.sources.bitmaps import Named
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
@@ -72,14 +72,14 @@ HEADER_FAULTS = (
 )
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """The fields of the change with the header among them, out of their wrappers."""
 
     fields: dict[str, Any]
     flat: bool
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What the event says. `values`: the record's own field names; None for empty; on UPDATE only what changed."""
 
     source_key: str
@@ -99,21 +99,17 @@ class Change(NamedTuple):
         header = self.header
         return id_of(f"{self.source_key}\x1f{header.transaction_key}\x1f{header.sequence_number}\x1f{record_id}")
 
-    def key_of(self, record_id: str) -> str:
-        """The key of every event about the record."""
-        return deal_key(self.source_key, record_id)
-
 
 def unwrap(document: dict[str, Any]) -> Body:
     """The body that holds ChangeEventHeader. Raises RefusedError: no_header."""
     if type(document.get(HEADER)) is dict:
-        return Body(document, flat=True)
+        return Body(document, True)
     body: object = document.get("data") or document.get("payload")
     for _ in range(_MAX_WRAPPERS - 1):
         if not isinstance(body, dict):
             break
         if isinstance(body.get(HEADER), dict):
-            return Body(body, flat=False)
+            return Body(body, False)
         body = body.get("data") or body.get("payload")
     raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
 
@@ -148,17 +144,17 @@ def read_change(source_key: str, named: Named, header: Header, body: Body, broke
 
 def _updated(named: Named, header: Header, body: Body) -> dict[str, Any]:
     """The fields that an UPDATE changed: by the lists where there are any, else by what is there."""
-    fields = body.fields
-    if not header.changed_fields:
-        values = {name: value for name, value in fields.items() if value is not None or not body.flat}
-        values.pop(HEADER, None)
+    fields, flat = body.fields, body.flat
+    values: dict[str, Any] = {}
+    if header.changed_fields:
+        null_clears = not flat or header.nulled_fields is None
+        for name, whole in named(header.entity_name, header.changed_fields):
+            value = fields.get(name)
+            if value is not None or (null_clears and whole):
+                values[name] = value
     else:
-        null_clears = not body.flat or header.nulled_fields is None
-        values = {
-            name: fields.get(name)
-            for name, whole in named(header.entity_name, header.changed_fields)
-            if fields.get(name) is not None or (null_clears and whole)
-        }
+        values = {name: value for name, value in fields.items() if value is not None} if flat else fields.copy()
+        values.pop(HEADER, None)
     if header.nulled_fields:
         values.update((name, None) for name, whole in named(header.entity_name, header.nulled_fields) if whole)
     return values
@@ -168,7 +164,7 @@ def _without_patches(change: Change, named: Named) -> Change:
     diffed = {name for name, _ in named(change.header.entity_name, change.header.diff_fields or ())}
     values = {name: value for name, value in change.values.items() if name not in diffed}
     dirt = ("diffed.long_text",) * (len(change.values) - len(values))
-    return change._replace(values=values, dirt=dirt)
+    return msgspec.structs.replace(change, values=values, dirt=dirt)
 
 
 def refuse_large_fields(fields: Mapping[str, object], record_bytes: int) -> None:
