@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from bench.ground import end_in_order
 from bench.installation import Installation, installed
 from engine.settings import Broker
 from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS
@@ -240,6 +241,7 @@ async def measure(place: Installation, rate: int, seconds: float) -> dict[str, o
 
 def main() -> None:
     """Measure once."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=30.0)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,11 @@ class Ground(NamedTuple):
     broker: Broker
     folder: Path
     events: int
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end this program as Ctrl-C does: brokers are stopped, folders go."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @contextmanager

@@ -14,7 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from bench.events import PARTITIONS, encoded
-from bench.ground import FailedError, Figures, Ground, as_mapping, emptied, ground, make_anew, measured, python
+from bench.ground import (
+    FailedError,
+    Figures,
+    Ground,
+    as_mapping,
+    emptied,
+    end_in_order,
+    ground,
+    make_anew,
+    measured,
+    python,
+)
 from engine.admin import TopicSpec, apply
 from topics.catalog import DEAL_EVENTS
 
@@ -155,6 +166,7 @@ def _result(contender: Contender, runs: Sequence[Figures], failed: Mapping[str, 
 
 def main() -> None:
     """Run the race by itself."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="at most so many; the team has 168,297")
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.ground import FailedError
+from bench.ground import FailedError, end_in_order
 from bench.machine import this_machine
 from bench.parts import PARTS, Course, Part
 from bench.table import Finding, Row, Verdict, markdown, plain
@@ -56,6 +56,7 @@ within each round, then its median is taken. Processor time is that of the conte
 
 def main() -> int:
     """Measure, print, write. 1 when a part failed; falling short is a result."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form")
     parser.add_argument("--only", nargs="+", choices=[part.name for part in PARTS], help="these parts")

@@ -24,7 +24,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, NotCoordinatorError
 
 from bench.events import PARTITIONS, Keyed, encoded
-from bench.ground import ROOT, FailedError, Ground, emptied, environment, ground, make_anew
+from bench.ground import ROOT, FailedError, Ground, emptied, end_in_order, environment, ground, make_anew
 from engine.settings import Broker
 from topics.catalog import DEAL_EVENTS
 
@@ -222,6 +222,7 @@ def measure(place: Ground, events: Sequence[Keyed], kills: int) -> dict[str, obj
 
 def main() -> None:
     """Measure by itself."""
+    end_in_order()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000, help="at most so many; the team has 168,297")
     parser.add_argument("--kills", type=int, default=3)
