@@ -11,6 +11,7 @@ import msgspec
 
 from signals.indicators import Standing
 from signals.migrations import read_state
+from signals.packing import pack, unpack
 from signals.step import SCHEMA, State
 
 
@@ -32,9 +33,15 @@ class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Kept(Head, frozen=True, array_like=True, gc=False):
-    """The head with the state: the value in the store."""
+    """The head with the state."""
 
     state: State
+
+
+class _Value(Head, frozen=True, array_like=True, gc=False):
+    """The value in the store: the head as it is, the state packed."""
+
+    packed: bytes
 
 
 #: The number of no definitions: what a state of an earlier form counts for is asked again.
@@ -42,7 +49,8 @@ BY_NONE = -1
 
 _encode = msgspec.msgpack.Encoder().encode
 _head = msgspec.msgpack.Decoder(Head).decode
-_kept = msgspec.msgpack.Decoder(Kept).decode
+_value = msgspec.msgpack.Decoder(_Value).decode
+_state = msgspec.msgpack.Decoder(State).decode
 
 
 def keep(state: State, by: int, standing: Standing | None) -> Kept:
@@ -55,7 +63,8 @@ def keep(state: State, by: int, standing: Standing | None) -> Kept:
 
 def write_kept(kept: Kept) -> bytes:
     """The bytes of a value in the store."""
-    return _encode(kept)
+    packed = pack(_encode(kept.state))
+    return _encode(_Value(kept.schema, kept.due_us, kept.epoch, kept.by, kept.loading, kept.standing, packed))
 
 
 def read_head(value: bytes) -> Head:
@@ -70,7 +79,10 @@ def read_head(value: bytes) -> Head:
 def read_kept(value: bytes) -> Kept:
     """A value in the store, of any form up to the present one. Raises as `read_state` does."""
     try:
-        kept = _kept(value)
+        one = _value(value)
+        if one.schema == SCHEMA:
+            state = _state(unpack(one.packed))
+            return Kept(one.schema, one.due_us, one.epoch, one.by, one.loading, one.standing, state)
     except msgspec.ValidationError:
-        return keep(read_state(value), BY_NONE, None)
-    return kept if kept.schema == SCHEMA else keep(read_state(value), BY_NONE, None)
+        pass
+    return keep(read_state(value), BY_NONE, None)

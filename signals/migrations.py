@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from signals.packing import unpack
 from signals.step import SCHEMA, State
 
 Form = list[Any]
@@ -56,9 +57,13 @@ def _migrated(form: Form) -> State:
 
 
 def _without_head(form: Form) -> Form:
-    """A state begins with a watch, which is an array; a head begins with a number, and the state comes last."""
-    if form and type(form[0]) is int and isinstance(form[-1], list):
-        return form[-1]
+    """A state begins with a watch, which is an array; a head begins with a number, and the state comes last, packed."""
+    if form and type(form[0]) is int:
+        if isinstance(form[-1], bytes):
+            state: Form = _untyped(unpack(form[-1]))
+            return state
+        if isinstance(form[-1], list):
+            return form[-1]
     return form
 
 
