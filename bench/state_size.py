@@ -15,20 +15,23 @@ import sys
 import textwrap
 import tracemalloc
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from statistics import fmean, median
 from typing import NamedTuple
 
 import msgspec
 import zstandard
 
+import playbook
 from bench.events import deal_events
-from bench.step import the_panel
+from playbook.load import load
 from signals.emit import Position
-from signals.judge import Panel, Stored
+from signals.judge import Panel, Stored, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.packing import pack
 from signals.partition import META_KEY, Partition
+from signals.rules import Rules
 from signals.step import State
 from topics.events import ActivityChanged, DealChanged, DealEvent, Scalar, Tick
 
@@ -46,6 +49,13 @@ class Sizes(NamedTuple):
     packed: list[int]
     kept: list[int]
     memory: float
+
+
+def the_panel() -> Panel:
+    """The panel of the playbook that ships."""
+    text = (Path(playbook.__file__).parent / "default.yaml").read_text()
+    loaded = load(text, "default.yaml")
+    return panel_of(Rules(loaded.playbook, loaded.hash))
 
 
 def folded(panel: Panel, events: Iterable[DealEvent]) -> DictStore:
