@@ -43,7 +43,7 @@ async def test_what_arrives_after_a_hold_is_left_to_the_next_fetch(broker: Broke
         under_way = asyncio.create_task(_fetch(app.consumer, place))
         await asyncio.sleep(0.2)
         consumer.hold([place])
-        await consumer.place_at({place: None})
+        await consumer.place_at({place: 0})
         await asyncio.to_thread(produce, broker, [Output(fresh, b"key", b"%d" % number) for number in range(RECORDS)])
         assert await under_way == []
         assert await _fetch(app.consumer, place) == list(range(RECORDS))
