@@ -23,12 +23,13 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from engine import embedded
-from engine.lanes import Attachment, Lane, Lanes, MakeProcessor, Processor
+from engine.group import heed
+from engine.lanes import Attachment, Lane, Lanes, MakeProcessor, Processor, Skipped
 from engine.link import Link
 from engine.loading import Tools
 from engine.metrics import EngineMetrics, Readiness
 from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
-from engine.records import Batch
+from engine.records import Delivery
 from engine.settings import Broker, EngineSettings, Security
 from engine.transport import BatchConsumer, BatchSchema, BatchTransport
 from engine.web import ReadyCheck, Web
@@ -119,15 +120,15 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             for wait in waits:
                 wait.cancel()
 
-    def deliver(self, batch: Batch) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """Hand a batch to its lane."""
         if self.lanes is not None:
-            self.lanes.deliver(batch)
+            self.lanes.deliver(delivery)
 
-    def skip(self, place: TP, next_offset: int) -> None:
-        """Tell a lane that nothing is left of its partition below this offset."""
+    def skip(self, place: TP, begins: int, next_offset: int) -> None:
+        """Tell a lane that there is nothing in its partition from `begins` up to this offset."""
         if self.lanes is not None:
-            self.lanes.skip(place, next_offset)
+            self.lanes.skip(Skipped(place, begins, next_offset))
 
     async def on_start(self) -> None:
         """Connect the writer before anything is assigned."""
@@ -201,6 +202,8 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
                 if known is None:
                     self.broker_trouble = await why_away(self.engine_settings.broker)
                 self._known_topics = known if known is not None else self._known_topics
+                if self.started and not self.should_stop:
+                    await heed(self.consumer._thread)  # noqa: SLF001  # the thread that is in the group
             await asyncio.sleep(WATCH_S if self._known_topics is not None else FIRST_WATCH_S)
 
     def _which_are_missing(self) -> str | None:

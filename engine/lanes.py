@@ -19,8 +19,9 @@ from faust.types import TP
 
 from engine.link import Place
 from engine.loading import Tools, make_store, state_log
+from engine.logs import span_of
 from engine.packing import Row, rows_of, rows_of_changes
-from engine.records import Batch, Extent, Output
+from engine.records import Batch, Delivery, Extent, Output
 from engine.state import Changes, LoadedStore, MemoryStore, NoStore, Store
 from engine.transactions import Fenced, Lost, Transaction
 from engine.writer import by_partition
@@ -76,9 +77,10 @@ class LanePlan(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """Nothing of a partition is left below this offset: markers of transactions, holes of compaction."""
+    """There is nothing in a partition between two offsets: markers of transactions, holes of compaction."""
 
     place: TP
+    begins: int
     next_offset: int
 
 
@@ -89,8 +91,8 @@ class Deliverer(Protocol):
         """Do not fetch these partitions; what was fetched of them and not delivered is dropped."""
         ...
 
-    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
-        """Fetch these partitions from here on, None being the beginning."""
+    async def place_at(self, offsets: Mapping[TP, int]) -> None:
+        """Fetch these partitions from here on."""
         ...
 
     def is_member(self, generation: int, since_s: float) -> bool:
@@ -128,10 +130,10 @@ class Lane:
         self._reached: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._committed_at_s = 0.0
-        self._waiting: asyncio.Queue[Batch | Skipped | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Delivery | Skipped | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(), name=f"lane-{plan.topic}-{plan.partition}")
 
-    def deliver(self, item: Batch | Skipped) -> None:
+    def deliver(self, item: Delivery | Skipped) -> None:
         """Put a batch in line, at most one per topic, or what was skipped."""
         self._waiting.put_nowait(item)
 
@@ -177,14 +179,25 @@ class Lane:
         return store
 
     async def find_place(self) -> None:
-        """Go on where the last committed transaction of this partition ended."""
-        committed = await self._lanes.tools.link.committed(
-            self._settings.name, [tuple(one) for one in self.plan.places]
-        )
-        offsets = {place: committed[tuple(place)] for place in self.plan.places}
-        self._committed = {place: offset for place, offset in offsets.items() if offset is not None}
-        self._reached = dict(self._committed)
-        await self._lanes.consumer.place_at(offsets)
+        """Go on where the last committed transaction of this partition ended, or at the beginning."""
+        link = self._lanes.tools.link
+        committed = await link.committed(self._settings.name, [tuple(place) for place in self.plan.places])
+        spans = await asyncio.gather(*(span_of(link, *place) for place in self.plan.places))
+        for place, span in zip(self.plan.places, spans, strict=True):
+            offset = committed[tuple(place)]
+            if offset is not None and not span.first <= offset <= span.end:
+                log.error(
+                    "the log does not hold the committed offset, going on at its beginning",
+                    topic=place.topic,
+                    partition=place.partition,
+                    committed=offset,
+                    first=span.first,
+                    end=span.end,
+                )
+            known = offset is not None and span.first <= offset <= span.end
+            self._reached[place] = offset if offset is not None and known else span.first
+        self._committed = dict(self._reached)
+        await self._lanes.consumer.place_at(self._reached)
 
     async def process(self, batch: Batch, processor: Processor) -> Sequence[Output]:
         """What the batch produces."""
@@ -257,13 +270,15 @@ class Lane:
             self._lanes.consumer.free(place)
         while (item := await self._next(store)) is not None:
             if isinstance(item, Skipped):
-                self._reach(item.place, item.next_offset)
+                self._reach(item.place, item.begins, item.next_offset)
                 continue
-            await self._do(item, store, processor)
-            self._lanes.consumer.free(TP(item.topic, item.partition))
+            place = TP(item.batch.topic, item.batch.partition)
+            self._reach(place, item.begins, item.batch.next_offset)
+            await self._do(item.batch, store, processor)
+            self._lanes.consumer.free(place)
         await self._commit_progress(store)
 
-    async def _next(self, store: LoadedStore) -> Batch | Skipped | None:
+    async def _next(self, store: LoadedStore) -> Delivery | Skipped | None:
         """What waits; meanwhile offsets that no transaction has carried are committed when they are due."""
         while self._reached != self._committed and self._waiting.empty():
             remaining = self._committed_at_s + self._settings.commit_interval_s - time.monotonic()
@@ -280,7 +295,6 @@ class Lane:
         self._at_work = batch
         began = time.monotonic()
         outputs = await self.process(batch, processor)
-        self._reach(TP(batch.topic, batch.partition), batch.next_offset)
         changes = store.changes()
         due = time.monotonic() - self._committed_at_s >= self._settings.commit_interval_s
         if outputs or changes or due:
@@ -290,9 +304,12 @@ class Lane:
             self._lanes.count_outputs(rows)
         self._lanes.count(self.plan, batch, time.monotonic() - began, len(store))
 
-    def _reach(self, place: TP, next_offset: int) -> None:
-        if next_offset > self._reached.get(place, 0):
-            self._reached[place] = next_offset
+    def _reach(self, place: TP, begins: int, next_offset: int) -> None:
+        """What comes next is done with the next transaction. Raises `Lost` where it does not join what was before."""
+        if begins != self._reached[place]:
+            msg = f"{place.topic}[{place.partition}] is read from {begins}, and {self._reached[place]} comes next"
+            raise Lost(msg)
+        self._reached[place] = next_offset
 
     async def _commit_progress(self, store: LoadedStore) -> None:
         if self._reached != self._committed:
@@ -347,17 +364,17 @@ class Lanes:
         self._kept: dict[Place, LoadedStore] = {}
         self._keyless = 0
 
-    def deliver(self, batch: Batch) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """Hand a batch to its lane; without one the partition has left, and its next owner reads it again."""
-        lane = self._by_place.get(TP(batch.topic, batch.partition))
+        lane = self._by_place.get(TP(delivery.batch.topic, delivery.batch.partition))
         if lane is not None:
-            lane.deliver(batch)
+            lane.deliver(delivery)
 
-    def skip(self, place: TP, next_offset: int) -> None:
-        """Nothing is left of a partition below this offset."""
-        lane = self._by_place.get(place)
+    def skip(self, skipped: Skipped) -> None:
+        """There is nothing in a part of a partition."""
+        lane = self._by_place.get(skipped.place)
         if lane is not None and lane.loaded:
-            lane.deliver(Skipped(place, next_offset))
+            lane.deliver(skipped)
 
     def open_for(self, attachments: Collection[Attachment], assigned: Collection[TP]) -> None:
         """Start the lanes of these partitions; each is held until its state is loaded."""

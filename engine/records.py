@@ -39,6 +39,13 @@ class Batch(NamedTuple):
         return self.records[-1].offset + 1 if self.end is None else self.end
 
 
+class Delivery(NamedTuple):
+    """A batch on its way to its lane, and the offset from which it was read: where the batch before it ended."""
+
+    batch: Batch
+    begins: int
+
+
 class Output(NamedTuple):
     """One record to write.
 

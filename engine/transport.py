@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,7 +35,7 @@ from faust.types import TP, ConsumerMessage, EventT, Message
 from engine.metrics import EngineMetrics
 from engine.pacing import pace
 from engine.progress import Progress
-from engine.records import Batch, Record
+from engine.records import Batch, Delivery, Record
 from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
 from engine.tail import FETCH_BYTES, to_record
 
@@ -59,11 +58,13 @@ Slack for minutes. A dead or frozen worker is found by its missing heartbeats in
 class Fetched(NamedTuple):
     """What one fetch brought: the group's generation, records by partition, and where each partition stands.
 
-    `positions` says where reading goes on, `ends` the known end offset, `stable` the end of what is committed.
+    `begins` says where each partition was read from, `positions` where reading goes on, `ends` the known end offset,
+    `stable` the end of what is committed.
     """
 
     generation: int
     records: dict[TP, list[Record]]
+    begins: dict[TP, int]
     positions: dict[TP, int]
     ends: dict[TP, int]
     stable: dict[TP, int]
@@ -163,8 +164,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         asked_after_s = max(since_s, time.monotonic() - session_s)
         return lease.generation == generation and lease.asked_at_s > asked_after_s
 
-    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
-        """Fetch from these offsets on, None being the beginning; a partition that has left is left alone."""
+    async def place_at(self, offsets: Mapping[TP, int]) -> None:
+        """Fetch from these offsets on; a partition that has left is left alone."""
         await self._on_thread(self._place_at(offsets))
 
     def _stopped_set(self) -> None:
@@ -181,16 +182,11 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
     async def _on_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
-    async def _place_at(self, offsets: Mapping[TP, int | None]) -> None:
+    async def _place_at(self, offsets: Mapping[TP, int]) -> None:
         consumer = self._ensure_consumer()
         for place, offset in offsets.items():
-            theirs = TopicPartition(*place)
-            if theirs not in consumer.assignment():
-                continue
-            if offset is None:
-                await consumer.seek_to_beginning(theirs)
-            else:
-                consumer.seek(theirs, offset)
+            if TopicPartition(*place) in consumer.assignment():
+                consumer.seek(TopicPartition(*place), offset)
 
     async def _fetch(self, holds: Mapping[TP, int], timeout_s: float, limit: int, wakes: int) -> Fetched:
         consumer = self._ensure_consumer()
@@ -212,7 +208,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         The seek of a lane runs on this thread, too, after its hold: what is taken while the count of holds is still
         the same is taken before that seek, and may be dropped.
         """
-        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {}, {})
+        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {}, {}, {})
         subscriptions = fetcher._subscriptions  # noqa: SLF001  # as above
         for place, held in holds.items():
             if self.consumer.times_held(place) != held:
@@ -221,9 +217,13 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
                 break
             if not subscriptions.is_assigned(place):
                 continue
+            state = subscriptions.subscription.assignment.state_value(place)
+            if not state.has_valid_position:
+                continue
+            fetched.begins[place] = state.position
             _make_ours(fetcher._records.get(place))  # noqa: SLF001  # as above
             drained = await fetcher.fetched_records((place,), timeout=0, max_records=limit)
-            _note(fetched, place, drained, subscriptions.subscription.assignment.state_value(place))
+            _note(fetched, place, drained, state)
         return fetched
 
     async def _wait_for_data(self, fetcher: Fetcher, timeout_s: float) -> None:
@@ -249,11 +249,10 @@ def _record_of(place: TopicPartition, raw: ConsumerRecord) -> Record:
     return to_record(place.topic, place.partition, raw)
 
 
-def _note(fetched: Fetched, place: TP, drained: Drained, state: TopicPartitionState | None) -> None:
+def _note(fetched: Fetched, place: TP, drained: Drained, state: TopicPartitionState) -> None:
     fetched.records.update(drained)
-    if state is not None and state.has_valid_position:
-        fetched.positions[place] = state.position
-    if state is not None and state.highwater is not None:
+    fetched.positions[place] = state.position
+    if state.highwater is not None:
         fetched.ends[place] = state.highwater
         fetched.stable[place] = state.highwater if state.lso in (None, -1) else state.lso
 
@@ -266,7 +265,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         self._settings: EngineSettings = self.app.engine_settings
         self._metrics: EngineMetrics = self.app.engine_metrics
         self._busy: set[TP] = set()
-        self._holds: dict[TP, int] = defaultdict(int)
+        self._holds: dict[TP, int] = {}
         self._freed = asyncio.Event()
         self._told: dict[TP, int] = {}
         self.progress = Progress()
@@ -278,7 +277,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         """Do not fetch these partitions until they are freed; what is being fetched of them now is dropped."""
         self._busy.update(places)
         for place in places:
-            self._holds[place] += 1
+            self._holds[place] = self.times_held(place) + 1
             self._told.pop(place, None)
 
     def times_held(self, place: TP) -> int:
@@ -291,8 +290,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         self._freed.set()
         self._thread.wake()
 
-    async def place_at(self, offsets: Mapping[TP, int | None]) -> None:
-        """Fetch these partitions from here on, None being the beginning."""
+    async def place_at(self, offsets: Mapping[TP, int]) -> None:
+        """Fetch these partitions from here on."""
         await self._thread.place_at(offsets)
 
     def is_member(self, generation: int, since_s: float) -> bool:
@@ -321,13 +320,13 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         fetched = await self._thread.fetch(holds, timeout, self._settings.max_batch_records)
         for place, position in fetched.positions.items():
             if place not in fetched.records and self._is_current(fetched.generation, place, holds):
-                self._note_idle(place, position)
+                self._note_idle(place, fetched.begins[place], position)
                 self._note_progress(fetched, place, position)
         for place, raw in fetched.records.items():
             if self._is_current(fetched.generation, place, holds):
                 self._busy.add(place)
                 self._note_progress(fetched, place, raw[0].offset)
-                yield place, self._message(place, raw, fetched.positions.get(place), fetched.ends.get(place))
+                yield place, self._message(place, raw, fetched)
 
     def _note_progress(self, fetched: Fetched, place: TP, done: int) -> None:
         """A partition is fetched once its batch before is done: all below what comes next is processed."""
@@ -363,15 +362,16 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
         )
         return current
 
-    def _note_idle(self, place: TP, position: int) -> None:
+    def _note_idle(self, place: TP, begins: int, position: int) -> None:
         """Nothing waits: markers of transactions and compacted holes that were skipped are done with, too."""
         self._metrics.lag.labels(self._settings.name, place.topic, str(place.partition)).set(0)
         if position > self._told.get(place, 0):
             self._told[place] = position
-            self.app.skip(place, position)
+            self.app.skip(place, begins, position)
 
-    def _message(self, place: TP, records: Sequence[Record], position: int | None, end: int | None) -> ConsumerMessage:
-        batch = Batch(place.topic, place.partition, tuple(records), position)
+    def _message(self, place: TP, records: Sequence[Record], fetched: Fetched) -> ConsumerMessage:
+        batch = Batch(place.topic, place.partition, tuple(records), fetched.positions[place])
+        end = fetched.ends.get(place)
         last = records[-1]
         self._told[place] = batch.next_offset
         waiting = (end or batch.next_offset) - batch.records[0].offset
@@ -384,7 +384,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust publishes no types
             CREATE_TIME,
             None,
             None,
-            batch,
+            Delivery(batch, fetched.begins[place]),
             None,
             tp=place,
             generation_id=self.app.consumer_generation_id,
