@@ -6,7 +6,6 @@ from calendar import monthrange
 from functools import lru_cache
 from typing import NamedTuple
 
-from playbook.model import Pushes
 from signals.deal import Deal, Move
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
 from signals.episodes import Details, Finding
@@ -51,22 +50,33 @@ class _Chain(NamedTuple):
 
 
 def _chain(pushes: list[Move], rules: Rules) -> _Chain | None:
-    """The latest chain. Moves stand in the order in which they were folded, so a window is a run of them."""
+    """The latest chain. Moves stand in the order in which they were folded, so a window is a run of them.
+
+    A deal keeps up to 32 moves, and a busy one asks at every push: hence one pass, and a chain made at its end only.
+    """
     numbers = rules.settings.close_date_pushed
     window_us, life_us = rules.push_window_us, rules.push_life_us
-    found: _Chain | None = None
-    begin = days = 0
+    count = min(numbers.warning_count, numbers.critical_count)
+    single_days, sum_days = numbers.single_days, numbers.sum_days
+    first = last = None
+    begin = days = end_us = 0
+    shown = (0, 0)
     for end, push in enumerate(pushes, 1):
+        at_us = push.at_us
         days += push.days
-        while push.at_us - pushes[begin].at_us > window_us:
+        while at_us - pushes[begin].at_us > window_us:
             days -= pushes[begin].days
             begin += 1
-        severity = _severity(push, end - begin, days, numbers)
-        if severity is None:
+        if end - begin < count and push.days < single_days and days < sum_days:
             continue
-        goes_on = found is not None and push.at_us - found.last.at_us <= life_us
-        found = _Chain(found.first if found is not None and goes_on else push, push, severity, pushes[begin:end])
-    return found
+        if last is None or at_us > end_us:
+            first = push
+        last, end_us, shown = push, at_us + life_us, (begin, end)
+    if first is None or last is None:
+        return None
+    begin, end = shown
+    critical = end - begin >= numbers.critical_count
+    return _Chain(first, last, Severity.CRITICAL if critical else Severity.WARNING, pushes[begin:end])
 
 
 def _pushes(deal: Deal, min_days: int) -> list[Move]:
@@ -75,8 +85,10 @@ def _pushes(deal: Deal, min_days: int) -> list[Move]:
     if not pushes or deal.created_us is None:
         return pushes
     default = _month_end(deal.created_us // DAY_US)
-    weak = next((move for move in pushes if move.from_day == default), None)
-    return pushes if weak is None else [move for move in pushes if move is not weak]
+    for place, move in enumerate(pushes):
+        if move.from_day == default:
+            return pushes[:place] + pushes[place + 1 :]
+    return pushes
 
 
 @lru_cache(4096)  # 11 years of days; a month's end costs 2 us to work out
@@ -84,13 +96,6 @@ def _month_end(day: int) -> str:
     """The last day of the month of a day since 1970: what HubSpot fills in as the close date at creation."""
     date = from_us(day * DAY_US).date()
     return date.replace(day=monthrange(date.year, date.month)[1]).isoformat()
-
-
-def _severity(push: Move, count: int, days: int, numbers: Pushes) -> Severity | None:
-    if count >= numbers.critical_count:
-        return Severity.CRITICAL
-    long = push.days >= numbers.single_days or days >= numbers.sum_days
-    return Severity.WARNING if long or count >= numbers.warning_count else None
 
 
 def _details(pushes: list[Move], rules: Rules) -> Details:
