@@ -30,7 +30,7 @@ from engine.loading import Tools
 from engine.metrics import EngineMetrics, Readiness
 from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
 from engine.records import Delivery
-from engine.settings import Broker, EngineSettings, Security
+from engine.settings import ANSWER_MS, Broker, EngineSettings, Security
 from engine.transport import BatchConsumer, BatchSchema, BatchTransport
 from engine.web import ReadyCheck, Web
 from engine.writer import BatchWriter
@@ -346,7 +346,7 @@ async def _reach_broker(app: BatchApp, stop: asyncio.Event) -> bool:
     """Wait until a broker answers; False when told to stop first. Raises `BrokerRefuses` where waiting is in vain."""
     broker = app.engine_settings.broker
     while not stop.is_set():
-        client = AIOKafkaAdminClient(**broker.client_options())
+        client = AIOKafkaAdminClient(**broker.client_options(), request_timeout_ms=ANSWER_MS)
         try:
             await reach(broker)
             await client.start()

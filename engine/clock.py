@@ -22,7 +22,7 @@ from faust.types import TP
 
 from engine.batches import BatchApp
 from engine.records import Output, Record
-from engine.settings import Broker
+from engine.settings import ANSWER_MS, Broker
 from engine.tail import Span, peek, reader
 from engine.ticking import MAX_JUMP_US, Hold, Mode, Seen, next_tick
 
@@ -297,7 +297,7 @@ async def gauge(broker: Broker, topics: Mapping[str, int]) -> AsyncIterator[Gaug
     transaction do, and what the next program has not been able to read yet must hold T.
     """
     places = [(topic, partition) for topic, total in topics.items() for partition in range(total)]
-    admin = AIOKafkaAdminClient(**broker.client_options())
+    admin = AIOKafkaAdminClient(**broker.client_options(), request_timeout_ms=ANSWER_MS)
     try:
         await admin.start()
         async with reader(broker, places, _PROBE_BYTES, _PROBE_WAIT_MS, "read_uncommitted") as consumer:

@@ -7,6 +7,7 @@ partition. Here they share aiokafka's client, and each `engine.transactions.Tran
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Collection, Mapping
 from enum import IntEnum
@@ -14,8 +15,9 @@ from typing import Any
 
 import structlog
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.errors import KafkaError, NodeNotReadyError, for_code
+from aiokafka.errors import KafkaError, NodeNotReadyError, RequestTimedOutError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.structs import TopicPartition
 
 from engine.metrics import EngineMetrics
@@ -23,8 +25,12 @@ from engine.settings import EngineSettings
 
 log = structlog.get_logger(__name__)
 
-REQUEST_TIMEOUT_MS = 10_000
-"""How long an answer may take: as long as the broker keeps a transaction open (`transactions.TIMEOUT_MS`)."""
+REQUEST_TIMEOUT_MS = 6_000
+"""How long an answer may take: less than the broker keeps a transaction open (`transactions.TIMEOUT_MS`)."""
+
+SILENT_S = 8.0
+"""How long a node that did not answer is left alone, when there are others: aiokafka makes one connection at a time,
+and every partition would wait for it in turn."""
 
 BUSY_PAUSES_S = (0.002, 0.002, 0.002, 0.003, 0.005)
 """Pauses before asking the same node again: after saying yes to a commit it takes some milliseconds to end it."""
@@ -57,6 +63,7 @@ class Link:
         self._made: AIOKafkaClient | None = None
         self._coordinators: dict[tuple[int, str], int] = {}
         self._warned_s: dict[str, float] = {}
+        self._silent_until_s: dict[int, float] = {}
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` when no broker answers."""
@@ -76,7 +83,17 @@ class Link:
 
     async def send(self, node: int, request: object, line: Line = Line.WRITING) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
         """Ask a node. Raises `NodeNotReadyError` where nothing was sent; any other `KafkaError` leaves that open."""
-        return await self._client.send(node, request, group=line)
+        if self._silent(node):
+            msg = f"node {node} did not answer a moment ago"
+            raise NodeNotReadyError(msg)
+        asked_s = time.monotonic()
+        try:
+            return await self._client.send(node, request, group=line)
+        except (NodeNotReadyError, RequestTimedOutError):
+            frozen = time.monotonic() - asked_s > REQUEST_TIMEOUT_MS / 2000
+            if frozen and len(self._client.cluster.brokers()) > 1:
+                self._silent_until_s[node] = time.monotonic() + SILENT_S
+            raise
 
     async def leader(self, topic: str, partition: int) -> int:
         """The node that leads a partition; waits until there is one."""
@@ -149,12 +166,27 @@ class Link:
         patience = self.patience("coordinator")
         while (kind, key) not in self._coordinators:
             try:
-                self._coordinators[kind, key] = await self._client.coordinator_lookup(kind, key)
+                self._coordinators[kind, key] = await self._find(kind, key)
             except KafkaError as error:
                 if not error.retriable:
                     raise
                 await patience.pause(repr(error))
         return self._coordinators[kind, key]
+
+    async def _find(self, kind: int, key: str) -> int:
+        """Ask any node that answers; aiokafka's own lookup may ask a frozen one time and again."""
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
+        if not nodes:
+            msg = "no broker is known yet"
+            raise NodeNotReadyError(msg)
+        node = random.choice([one for one in nodes if not self._silent(one)] or nodes)  # noqa: S311  # nothing is secret
+        answer = await self.send(node, FindCoordinatorRequest(key, kind))
+        if answer.error_code:
+            raise for_code(answer.error_code)
+        return int(answer.coordinator_id)
+
+    def _silent(self, node: int) -> bool:
+        return time.monotonic() < self._silent_until_s.get(node, 0.0)
 
 
 class Patience:

@@ -11,6 +11,10 @@ from typing import Any, Literal
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The largest record that any topic takes (the raw topics'): fetches and requests must have room for one."""
 
+ANSWER_MS = 10_000
+"""How long a broker may take to answer; then it is taken for frozen and another is asked. aiokafka's 40 s would hold up
+every partition for as long when one broker of several stands still."""
+
 _HAS_PORT = re.compile(r":\d+$")
 
 StoreKind = Literal["memory", "rocksdb"]

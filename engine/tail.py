@@ -15,7 +15,7 @@ from aiokafka.structs import ConsumerRecord
 
 from engine.pacing import pace
 from engine.records import Record
-from engine.settings import MAX_MESSAGE_BYTES, Broker
+from engine.settings import ANSWER_MS, MAX_MESSAGE_BYTES, Broker
 
 FETCH_BYTES = 64 * 1024 * 1024
 POLL_MS = 1_000
@@ -64,6 +64,7 @@ async def reader(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level=isolation,
+        request_timeout_ms=ANSWER_MS,
         fetch_max_bytes=FETCH_BYTES,
         fetch_max_wait_ms=wait_ms,
         max_partition_fetch_bytes=fetch_bytes,

@@ -36,7 +36,7 @@ from engine.metrics import EngineMetrics
 from engine.pacing import pace
 from engine.progress import Progress
 from engine.records import Batch, Delivery, Record
-from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
+from engine.settings import ANSWER_MS, MAX_MESSAGE_BYTES, EngineSettings
 from engine.tail import FETCH_BYTES, to_record
 
 log = structlog.get_logger(__name__)
@@ -100,6 +100,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
 
     def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002  # Faust's signature
         settings: EngineSettings = self.app.engine_settings
+        rebalance_ms = int(max(settings.session_timeout_s, settings.drain_s * 2 + 5) * 1000)
         # range gives partition p of every topic to one worker where the counts agree, which shared state needs
         self._assignor = RangePartitionAssignor
         return aiokafka.AIOKafkaConsumer(
@@ -114,10 +115,10 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
             fetch_max_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
-            request_timeout_ms=max(40_000, int(settings.session_timeout_s * 1000) + 5_000),
+            request_timeout_ms=rebalance_ms + ANSWER_MS // 2,  # a join is answered when the rebalance is over
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 5),
-            rebalance_timeout_ms=int(max(settings.session_timeout_s, settings.drain_s * 2 + 5) * 1000),
+            rebalance_timeout_ms=rebalance_ms,
             isolation_level="read_committed",
             metadata_max_age_ms=30_000,
         )

@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from engine.metrics import EngineMetrics
 from engine.murmur import murmur2
 from engine.records import EVERY_PARTITION, Extent, Output
-from engine.settings import MAX_MESSAGE_BYTES, EngineSettings
+from engine.settings import ANSWER_MS, MAX_MESSAGE_BYTES, EngineSettings
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +135,7 @@ class BatchWriter:
             enable_idempotence=True,
             max_batch_size=self._settings.max_write_batch_bytes,
             max_request_size=MAX_MESSAGE_BYTES,
+            request_timeout_ms=ANSWER_MS,
         )
         try:
             await producer.start()
