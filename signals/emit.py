@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
 from signals.judge import Watch
@@ -12,6 +14,8 @@ from topics.events import Scalar
 from topics.instants import rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Signal, signal_id
 from topics.views import DealView, OpenSignal
+
+_replace = msgspec.structs.replace
 
 
 class Position(NamedTuple):
@@ -99,6 +103,28 @@ def signal_of(
         ),
         playbook=rules.version,
     )
+
+
+def view_after(rules: Rules, before: Watch, view: DealView, now: Watch, naming: Naming) -> DealView:
+    """The view of a deal, given the one of it before, by the same rules: only what changed is drawn anew."""
+    old, deal = before.deal, now.deal
+    open_signals = view.open_signals if now.episodes is before.episodes else open_signals_of(now)
+    if deal.fields is not old.fields or _came(deal) != _came(old):
+        return view_of(rules, now, naming, open_signals)
+    contact = deal.last_contact(now.now_us)
+    return _replace(
+        view,
+        last_contact_at="" if contact is None else rfc3339(contact.at_us),
+        suspect=deal.suspect_us is not None,
+        loading=deal.loading,
+        open_signals=open_signals,
+        as_of=rfc3339(now.now_us),
+    )
+
+
+def _came(deal: Deal) -> tuple[int | None, bool]:
+    """What else a view shows of a deal's coming and going."""
+    return deal.created_us, deal.removed
 
 
 def view_of(

@@ -17,7 +17,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
-from signals.emit import Naming, Position, naming_of, signal_of, view_of
+from signals.emit import Naming, Position, naming_of, signal_of, view_after, view_of
 from signals.episodes import Transition
 from signals.indicators import Standing, Totals, standing_after, standing_of
 from signals.judge import Panel, Stored
@@ -408,9 +408,11 @@ class Partition:
         live.written = state
         if written is not None and (written.now is now or written.now == now):
             return False
-        known = live.view if written is not None and written.now.episodes is now.episodes else None
-        open_signals = None if known is None else known.open_signals
-        live.view = view_of(rules, now, live.named(rules, now.deal), open_signals)
+        naming = live.named(rules, now.deal)
+        if written is None or live.view is None or written.now.epoch != now.epoch:
+            live.view = view_of(rules, now, naming)
+        else:
+            live.view = view_after(rules, written.now, live.view, now, naming)
         return True
 
 

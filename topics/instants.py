@@ -20,6 +20,8 @@ _CLOCK = tuple(f"{minute // 60:02}:{minute % 60:02}:" for minute in range(_MINUT
 _SECONDS = tuple(f"{second:02}" for second in range(60))
 _THOUSANDTHS = tuple(f"{part:03}" for part in range(1000))
 _DAYS_KEPT = 4096
+#: The same instants are named again and again: since when, opened, detected. About 8 MB.
+_INSTANTS_KEPT = 32768
 
 
 def to_us(moment: datetime) -> int:
@@ -35,6 +37,7 @@ def from_us(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 
 
+@lru_cache(_INSTANTS_KEPT)
 def rfc3339(at_us: int) -> str:
     """`2016-11-19T00:00:00Z`, with microseconds only where there are some. Raises OverflowError as `from_us` does."""
     minutes, rest_us = at_us // MINUTE_US, at_us % MINUTE_US

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.emit import Position
-from signals.indicators import Totals, standing_of
-from signals.judge import Stored
-from signals.kept import read_kept
+from playbook.model import Playbook
+from signals.emit import Position, view_of
+from signals.indicators import Cell, Totals, standing_of
+from signals.judge import Panel, Stored, panel_of
+from signals.kept import read_head, read_kept
 from signals.keyed import DictStore
-from signals.partition import META_KEY, Folded, Partition
+from signals.partition import HOT_DEALS, META_KEY, Folded, Partition
+from signals.rules import Rules
 from signals.step import Fate, State
 from tests.unit.brain_story import (
     PANEL,
@@ -38,8 +40,8 @@ POSITION = Position("deal.events", 3)
 D1, D2 = "crm/acme:D1", "crm/acme:D2"
 
 
-def a_partition(store: DictStore | None = None) -> Partition:
-    return Partition(PANEL, DictStore() if store is None else store, POSITION)
+def a_partition(store: DictStore | None = None, *, hot_deals: int = HOT_DEALS, panel: Panel = PANEL) -> Partition:
+    return Partition(panel, DictStore() if store is None else store, POSITION, hot_deals=hot_deals)
 
 
 def stored(log: list[DealEvent]) -> list[Stored]:
@@ -115,8 +117,104 @@ def test_views_are_of_the_deals_that_changed_as_they_are_in_the_store(log: list[
             known = before.get(key)
             if key != META_KEY and (known is None or read_kept(known).state.now != read_kept(value).state.now):
                 assert key.decode() in views
-        opens = {key: len([one for one in state.now.episodes if one.told]) for key, state in states(store).items()}
-        assert all(view is not None and len(view.open_signals) == opens[key] for key, view in views.items())
+        now = states(store)
+        assert views == {key: view_of(PANEL.rules, now[key].now) for key in views}
+
+
+@given(partition_logs(), st.integers(1, 9), st.sampled_from([0, 1, 2]))
+@examples(20)
+def test_deals_that_are_kept_at_hand_are_as_those_that_are_read_again(
+    log: list[DealEvent], size: int, hot_deals: int
+) -> None:
+    stores = DictStore(), DictStore()
+    at_hand, read_again = a_partition(stores[0]), a_partition(stores[1], hot_deals=hot_deals)
+    for first in range(0, len(log), size):
+        batch = stored(log)[first : first + size]
+        assert at_hand.fold(batch) == read_again.fold(batch)
+    assert dict(stores[0].items()) == dict(stores[1].items())
+    assert figures(at_hand.totals) == figures(read_again.totals)
+
+
+@given(partition_logs(), st.data())
+@examples(20)
+def test_the_head_of_a_deal_says_what_its_state_says(log: list[DealEvent], data: st.DataObject) -> None:
+    store = DictStore()
+    a_partition(store).fold(stored(log)[: data.draw(st.integers(1, len(log)))])
+    for key, value in store.items():
+        if key != META_KEY:
+            head, state = read_head(value), read_kept(value).state
+            deal = state.now.deal
+            assert head.due_us == (None if deal.loading else state.due_us)
+            assert head.loading == (deal.source if deal.loading else "")
+            assert head.standing == standing_of(PANEL.rules, state.now)
+
+
+def test_sums_are_by_the_definitions_of_the_worker_that_serves_also_of_deals_that_rest() -> None:
+    store = DictStore()
+    a_partition(store).fold(
+        stored([created(at(0), D1, stage="Lead", amount=500.0), created(at(0), D2, stage="Demo", amount=5.0)])
+    )
+    other = panel_of(Rules(_renamed(PANEL.rules.playbook), "another"))
+    partition = a_partition(store, panel=other)
+    assert {cell.pipeline for cell, count in partition.totals.open_deals.items() if count} == {"Other"}
+    partition.fold([Stored(changed(at(1), D1, amount=700.0), 2)])
+    for served in (partition, a_partition(store, panel=other)):
+        assert figures(served.totals)["open_deals"] == {Cell("Other", "small", ""): 2}
+        assert sum(served.totals.amount_cents.values()) == 70_500
+
+
+def _renamed(playbook: Playbook) -> Playbook:
+    first, *rest = playbook.pipelines
+    return playbook.model_copy(update={"pipelines": [first.model_copy(update={"name": "Other"}), *rest]})
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["Lead", "Demo", "Won"])), max_size=40))
+@examples(60)
+def test_deals_are_visited_in_the_order_of_their_dues_whatever_became_of_earlier_ones(
+    moves: list[tuple[int, str]],
+) -> None:
+    """A partition whose heap holds stale places, and one that was just loaded: the same visits, in the same order."""
+    keys = ["crm/acme:D1", "crm/acme:D2", "crm/acme:D3"]
+    log: list[DealEvent] = [created(at(0), key, stage="Lead") for key in keys]
+    log += [changed(at(n * 0.25) + 1, keys[deal], stage=stage) for n, (deal, stage) in enumerate(moves)]
+    store = DictStore()
+    served = a_partition(store)
+    for one in stored(log):
+        served.fold([one])
+    twin = DictStore()
+    for key, value in store.items():
+        twin.put(key, value)
+    loaded = a_partition(twin)
+    for days in (12, 13, 20, 90, 120):
+        visit = [Stored(tick(at(days)), 100 + days)]
+        assert said(served.fold(visit).signals) == said(loaded.fold(visit).signals)
+    assert dict(store.items()) == dict(twin.items())
+
+
+class Watched(DictStore):
+    """A store that notes what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, noted."""
+        self.read.append(key)
+        return super().get(key)
+
+
+def test_a_tick_reads_no_deal_that_is_not_due() -> None:
+    store = Watched()
+    keys = [f"crm/acme:D{n}" for n in range(50)]
+    a_partition(store).fold(stored([created(at(0) + n, key, stage="Lead") for n, key in enumerate(keys)]))
+    partition = a_partition(store)
+    store.read.clear()
+    partition.fold([Stored(tick(at(1)), 60)])
+    assert store.read == []
+    due_us = min(state.due_us or 0 for state in states(store).values())
+    partition.fold([Stored(tick(due_us + 3), 61)])
+    assert len(set(store.read)) == 3
 
 
 LOAD: list[DealEvent] = [
