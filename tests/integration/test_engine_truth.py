@@ -122,6 +122,7 @@ def test_what_waited_when_it_began_keeps_it_from_being_ready(broker: Broker, fre
     assert program.ended == [0]
 
 
+@on_kafka
 def test_topics_that_are_missing_are_named(broker: Broker, fresh: str, tmp_path: Path) -> None:
     make_topics(broker, fresh)
     app = new_app(broker, fresh, tmp_path)
@@ -137,10 +138,11 @@ class SlowToLoad(Lane):
 
     async def load(self) -> LoadedStore:
         """The state, after a while."""
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(1.5)
         return await super().load()
 
 
+@on_kafka
 def test_a_state_that_is_being_loaded_is_said(broker: Broker, fresh: str, tmp_path: Path) -> None:
     make_topics(broker, fresh, f"{fresh}.state")
     app = new_app(broker, fresh, tmp_path)
@@ -165,6 +167,7 @@ def test_a_broker_that_is_killed_is_said_while_the_program_lives(fresh: str, tmp
             assert program.ask("healthz") == (200, {"alive": True, "reasons": {}})
 
 
+@pytest.mark.chaos
 @on_kafka
 def test_a_processor_that_holds_the_loop_fails_both_and_the_log_says_where(
     broker: Broker, fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -200,10 +203,11 @@ class SlowToStop(Lane):
 
     async def close(self, drain_s: float) -> LoadedStore | None:
         """End, after a while."""
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.0)
         return await super().close(drain_s)
 
 
+@on_kafka
 def test_a_program_that_failed_is_not_healthy_while_it_ends(broker: Broker, fresh: str, tmp_path: Path) -> None:
     make_topics(broker, fresh)
     app = new_app(broker, fresh, tmp_path)
