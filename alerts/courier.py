@@ -150,7 +150,7 @@ class Courier:
                 self._world.metrics.barred.set(0)
                 return reply
             tries += 1
-            doubts += isinstance(reply, Ambiguous)
+            doubts += isinstance(reply, Ambiguous) and not reply.away
             self._world.metrics.barred.set(isinstance(reply, Barred))
             match next_move(op, reply, tries, doubts, self._world.patience):
                 case Stop() as stop:

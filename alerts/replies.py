@@ -45,6 +45,11 @@ class Ambiguous(NamedTuple):
 
     detail: str
 
+    @property
+    def away(self) -> bool:
+        """Whether no answer came, or one of a proxy: then Slack is away, and this message is not to blame."""
+        return self.detail not in STUMBLED
+
 
 class Refused(NamedTuple):
     """Final. `reason` is RECIPIENT_REFUSED, MESSAGE_REFUSED or MESSAGE_GONE; `detail` is Slack's own error code."""
@@ -64,6 +69,8 @@ LONGEST_RETRY_AFTER_S = 3600.0
 
 #: Slack's documentation of these: "It's possible some aspect of the operation succeeded before the error was raised".
 AMBIGUOUS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+#: Slack itself stumbled over this very call; `no_ts_in_reply` is what we call an answer without a message.
+STUMBLED = frozenset({"internal_error", "fatal_error", "no_ts_in_reply", "no_channel_in_reply"})
 LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 #: The token or its rights. `account_inactive` is "the token is of a deleted user or workspace": not the recipient's.
 BARRED = frozenset(

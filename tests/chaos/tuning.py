@@ -50,6 +50,7 @@ def scaled(share: float) -> Patience:
         barred_s=PATIENCE.barred_s * share,
         look_after_s=tuple(wait * share for wait in PATIENCE.look_after_s),
         attempts=PATIENCE.attempts,
+        away_attempts=PATIENCE.away_attempts,
     )
 
 

@@ -202,12 +202,22 @@ async def test_a_channel_that_is_not_there_goes_to_the_fallback(slack: SlackServ
     assert len(slack.channels["C0FALLBACK"].messages) == 1
 
 
-async def test_slack_that_never_answers_clearly_is_given_up_and_said_so(slack: SlackServer) -> None:
-    slack.fail("chat.postMessage", *[BROKEN] * 5)
+async def test_a_message_over_which_slack_stumbles_again_and_again_is_given_up_and_said_so(slack: SlackServer) -> None:
+    slack.fail("chat.postMessage", *[not_ok("fatal_error")] * 5)
     store = DictStore()
     end = await Courier(_world(slack), StoredLedger(store)).deliver(_delivery())
-    assert (end.reason, end.detail) == (Reason.GAVE_UP, "http_503")
+    assert (end.reason, end.detail) == (Reason.GAVE_UP, "fatal_error")
     assert (_entry(store).state, _entry(store).attempts) == (State.FAILED, 5)
+
+
+@pytest.mark.parametrize("fault", [BROKEN, DROPPED_BEFORE], ids=str)
+async def test_a_slack_that_is_away_for_long_gets_the_message_when_it_is_back(slack: SlackServer, fault: Fault) -> None:
+    slack.fail("chat.postMessage", *[fault] * 40)
+    slack.fail("conversations.history", *[fault] * 20)
+    store = DictStore()
+    end = await Courier(_world(slack), StoredLedger(store)).deliver(_delivery())
+    assert end.reason is None
+    assert (_entry(store).state, len(slack.said())) == (State.SAID, 1)
 
 
 @pytest.mark.parametrize("fault", [LIMITED, BROKEN, DROPPED_AFTER, DROPPED_BEFORE], ids=str)

@@ -60,8 +60,8 @@ def test_meaning(status: int, headers: dict[str, str], body: object, expected: R
     assert classify(status, headers, body) == expected
 
 
-PATIENCE = Patience(backoff_s=(1.0, 2.0, 4.0), barred_s=60.0, attempts=3)
-UNCLEAR = Ambiguous("http_503")
+PATIENCE = Patience(backoff_s=(1.0, 2.0, 4.0), barred_s=60.0, attempts=3, away_attempts=1_000)
+AWAY, UNCLEAR = Ambiguous("http_503"), Ambiguous("fatal_error")
 
 MOVES: list[tuple[str, Op, NotDone, int, int, Move]] = [
     ("as long as Slack asks", Op.POST, Limited(17.0), 9, 0, Again(17.0)),
@@ -70,8 +70,11 @@ MOVES: list[tuple[str, Op, NotDone, int, int, Move]] = [
     ("a refused token is for people to mend", Op.POST, Barred("x"), 500, 0, Again(60.0)),
     ("an unclear post is looked for", Op.POST, UNCLEAR, 1, 1, LookFirst(1.0)),
     ("an unclear edit is done again", Op.EDIT, UNCLEAR, 2, 2, Again(2.0)),
-    ("too many unclear answers", Op.POST, UNCLEAR, 9, 3, Stop(Reason.GAVE_UP, "http_503")),
-    ("too many for an edit as well", Op.EDIT, UNCLEAR, 3, 3, Stop(Reason.GAVE_UP, "http_503")),
+    ("too many unclear answers", Op.POST, UNCLEAR, 9, 3, Stop(Reason.GAVE_UP, "fatal_error")),
+    ("too many for an edit as well", Op.EDIT, UNCLEAR, 3, 3, Stop(Reason.GAVE_UP, "fatal_error")),
+    ("Slack is away for an hour", Op.POST, AWAY, 60, 0, LookFirst(4.0)),
+    ("and for an edit", Op.EDIT, AWAY, 60, 0, Again(4.0)),
+    ("Slack is away for longer than anybody waits", Op.POST, AWAY, 1_000, 0, Stop(Reason.GAVE_UP, "http_503")),
     ("final", Op.POST, Refused(RECIPIENT, "user_not_found"), 1, 0, Stop(RECIPIENT, "user_not_found")),
 ]
 
@@ -81,3 +84,9 @@ MOVES: list[tuple[str, Op, NotDone, int, int, Move]] = [
 )
 def test_what_follows(op: Op, reply: NotDone, tries: int, doubts: int, expected: Move) -> None:
     assert next_move(op, reply, tries, doubts, PATIENCE) == expected
+
+
+def test_who_is_to_blame_for_an_unclear_answer() -> None:
+    away = ("http_500", "no_answer_of_slack", "service_unavailable", "request_timeout", "ServerDisconnectedError")
+    assert all(Ambiguous(detail).away for detail in away)
+    assert not any(Ambiguous(detail).away for detail in ("internal_error", "fatal_error", "no_ts_in_reply"))
