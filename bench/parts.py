@@ -38,10 +38,14 @@ CORES_FOR_TWO = 4
 
 
 class Course:
-    """One run of the benchmark: short or full, with the broker and its events once somebody asks for them."""
+    """One run of the benchmark: short or full, with the broker and its events once somebody asks for them.
+
+    On a machine that is `crowded` by other work at the start, comparisons are judged by processor time.
+    """
 
     def __init__(self, folder: Path, *, quick: bool, note: Callable[[str], None]) -> None:
         self.folder, self.quick, self.note = folder, quick, note
+        self.crowded = os.getloadavg()[0] > (os.cpu_count() or 1) / 2
         self._stack = ExitStack()
         self._ground: Ground | None = None
 
@@ -84,8 +88,15 @@ class Part(NamedTuple):
 
 def _step(course: Course) -> Sequence[Finding]:
     found = course.script("step.py", "--json", *course.short)
-    per_s = float(found["step_per_s"])
-    return [judged(f"{per_s:,.0f} events/s of processor time", good=per_s >= 100_000)]  # noqa: PLR2004 - the goal
+    per_s, encoded_bytes, held_bytes = (float(found[name]) for name in ("step_per_s", "value_bytes", "memory_bytes"))
+    others = (("hot", "half of it on one deal"), ("late", "5 % late, 5 % twice"), ("simulated", "the simulated team's"))
+    mixes = "; ".join(f"{what} {float(found[f'{name}_per_s']):,.0f}" for name, what in others)
+    return [
+        judged(f"{per_s:,.0f} events/s of processor time", good=per_s >= 100_000),  # noqa: PLR2004 - the goal
+        reported(f"{mixes} events/s"),
+        judged(f"{encoded_bytes:,.0f} bytes", good=encoded_bytes < 800),  # noqa: PLR2004 - the goal
+        judged(f"{held_bytes:,.0f} bytes", good=held_bytes < 1_300),  # noqa: PLR2004 - the goal
+    ]
 
 
 def _replay(course: Course) -> Sequence[Finding]:
@@ -106,18 +117,28 @@ def _race(course: Course) -> Sequence[Finding]:
     results = race.race(course.ground(), chosen, 1 if course.quick else race.ROUNDS, course.note)
     return [
         *(_speeds(results[name]) if name in results else _skipped() for name in _REPORTED),
-        *(_compared(results, ours, peer, goal) for ours, peer, goal in _GOALS),
+        *(_compared(results, goal, crowded=course.crowded) for goal in _GOALS),
     ]
 
 
 _REPORTED = (CONSUME, BARE, DETECT, ROCKS, QUIX, FAUST, TWO, TWO_ROCKS, STREAMS, STREAMS_ONCE)
+
+
+class Goal(NamedTuple):
+    """How many times the peer's speed ours must be."""
+
+    ours: str
+    peer: str
+    times: float
+
+
 _GOALS = (
-    (DETECT, FAUST, 10.0),
-    (DETECT, QUIX, 1.7),
-    (DETECT, BARE, 0.7),
-    (ROCKS, BARE, 0.5),
-    (TWO_ROCKS, STREAMS_ONCE, 0.5),
-    (TWO_ROCKS, STREAMS, 0.5),
+    Goal(DETECT, FAUST, 10.0),
+    Goal(DETECT, QUIX, 1.7),
+    Goal(DETECT, BARE, 0.7),
+    Goal(ROCKS, BARE, 0.5),
+    Goal(TWO_ROCKS, STREAMS_ONCE, 0.5),
+    Goal(TWO_ROCKS, STREAMS, 0.5),
 )
 
 
@@ -132,28 +153,28 @@ def _speeds(result: Result) -> Finding:
     return reported(f"{result.per_s:,.0f} events/s ({spread}); {result.per_cpu_s:,.0f} a second of its processor time")
 
 
-def _compared(results: Mapping[str, Result], ours: str, peer: str, goal: float) -> Finding:
-    """How many times the peer's speed ours is, round by round, by the wall; and by processor time."""
-    if ours not in results or peer not in results:
+def _compared(results: Mapping[str, Result], goal: Goal, *, crowded: bool) -> Finding:
+    """How many times the peer's speed ours is, round by round: by the wall, and by processor time."""
+    if goal.ours not in results or goal.peer not in results:
         return _skipped()
-    mine, theirs = results[ours], results[peer]
+    mine, theirs = results[goal.ours], results[goal.peer]
     for one in (mine, theirs):
         if one.failed:
             return Finding(f"{one.name}: {one.failed}", Verdict.FAILED)
-    ratio = race.ratio(mine, theirs)
-    by_cpu = mine.per_cpu_s / theirs.per_cpu_s
-    return judged(f"{ratio:.2f} times by the wall, {by_cpu:.2f} times by processor time", good=ratio >= goal)
+    by_wall, by_cpu = race.ratio(mine.runs, theirs.runs), race.ratio(mine.cpu_runs, theirs.cpu_runs)
+    if crowded:
+        figure = f"{by_cpu:.2f} times by processor time (the machine was busy; {by_wall:.2f} by the wall)"
+    else:
+        figure = f"{by_wall:.2f} times by the wall ({by_cpu:.2f} by processor time)"
+    return judged(figure, good=(by_cpu if crowded else by_wall) >= goal.times)
 
 
 def _partition(course: Course) -> Sequence[Finding]:
     found = course.script("partition.py", "--json", *course.short)
     small, large = float(found["per_s_10k"]), float(found["per_s_1m"])
-    encoded_bytes, held_bytes = float(found["state_bytes"]), float(found["memory_bytes"])
     tick_ms = float(found["tick_ms_1m"])
     return [
         judged(f"{large / small:.2f} ({large:,.0f} against {small:,.0f} events/s)", good=large >= 0.8 * small),
-        judged(f"{encoded_bytes:,.0f} bytes", good=encoded_bytes < 800),  # noqa: PLR2004 - the goal
-        judged(f"{held_bytes:,.0f} bytes", good=held_bytes < 1_300),  # noqa: PLR2004 - the goal
         judged(
             f"{tick_ms:.3f} ms; {float(found['tick_us_per_due']):.1f} µs for each deal that is due", good=tick_ms < 1
         ),
@@ -216,7 +237,16 @@ RACE_LINES = (
 )
 
 PARTS: tuple[Part, ...] = (
-    Part("step", (Line("step, default playbook, one core", "100,000 events/s"),), _step),
+    Part(
+        "step",
+        (
+            Line("step, default playbook, one core", "100,000 events/s"),
+            Line("step on other mixes of events", ""),
+            Line("state of a typical open deal, encoded", "under 800 bytes"),
+            Line("the same in memory, with heap and index", "under 1.3 KB"),
+        ),
+        _step,
+    ),
     Part(
         "replay",
         (Line("signals replay, a core", "60,000 events/s"), Line("signals replay, every core", "uses every core")),
@@ -227,8 +257,6 @@ PARTS: tuple[Part, ...] = (
         "partition",
         (
             Line("events/s with 1,000,000 deals in state, of that with 10,000", "0.8"),
-            Line("state of a typical open deal, encoded", "under 800 bytes"),
-            Line("the same in memory, with heap and index", "under 1.3 KB"),
             Line("a tick with 1,000,000 deals, none due", "under 1 ms"),
         ),
         _partition,

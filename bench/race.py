@@ -98,8 +98,8 @@ class Result(NamedTuple):
     per_s: float
     per_cpu_s: float
     runs: tuple[float, ...]
+    cpu_runs: tuple[float, ...] = ()
     failed: str = ""
-    said: Figures | None = None
 
 
 def run_once(place: Ground, contender: Contender, number: int) -> Figures:
@@ -151,17 +151,17 @@ def per_s(figures: Figures) -> float:
     return float(figures["events"] / max(figures["seconds"], 1e-9))
 
 
-def ratio(ours: Result, peer: Result) -> float:
+def ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
     """How many times the peer's speed ours is: the median of the rounds, each compared within itself."""
-    return statistics.median(mine / theirs for mine, theirs in zip(ours.runs, peer.runs, strict=False))
+    return statistics.median(mine / theirs for mine, theirs in zip(ours, peers, strict=False))
 
 
 def _result(contender: Contender, runs: Sequence[Figures], failed: Mapping[str, str]) -> Result:
     if contender.name in failed or not runs:
-        return Result(contender.name, 0.0, 0.0, (), failed.get(contender.name, "did not run"))
+        return Result(contender.name, 0.0, 0.0, (), failed=failed.get(contender.name, "did not run"))
     walls = [per_s(run) for run in runs]
     cpus = [run["events"] / max(run["cpu_seconds"], 1e-9) for run in runs]
-    return Result(contender.name, statistics.median(walls), statistics.median(cpus), tuple(walls), said=runs[-1])
+    return Result(contender.name, statistics.median(walls), statistics.median(cpus), tuple(walls), tuple(cpus))
 
 
 def main() -> None:

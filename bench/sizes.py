@@ -26,7 +26,7 @@ from signals.keyed import DictStore
 from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS
 from topics.codec import decoder, encode
 from topics.events import Tick, event_id
-from topics.instants import HOUR_US
+from topics.instants import DAY_US, HOUR_US
 from topics.views import DealView
 
 BATCH = 100
@@ -83,7 +83,11 @@ def weigh(deals: int, days: int) -> dict[str, object]:
     """Every constant."""
     events, records = [], []
     ticked_us = 0
+    first_us: dict[str, int] = {}
+    last_us: dict[str, int] = {}
     for event in deal_events(deals, days):
+        first_us.setdefault(event.key, event.at_us)
+        last_us[event.key] = event.at_us
         if event.at_us > ticked_us + HOUR_US:
             ticked_us = event.at_us
             records.append(Keyed(b"", encode(tick_of(ticked_us))))
@@ -103,6 +107,7 @@ def weigh(deals: int, days: int) -> dict[str, object]:
     return {
         "events": len(events),
         "events_a_deal": round(len(events) / deals, 1),
+        "events_a_deal_and_day": round(len(events) * DAY_US / sum(last_us[key] - first_us[key] for key in last_us), 2),
         "event_bytes": round(statistics.mean(len(event.key) + len(event.value) for event in events)),
         "signals": weight(sizes[DEAL_SIGNALS], len(events)),
         "views": weight(sizes[DEAL_CURRENT], len(events)),
