@@ -36,15 +36,15 @@ def _run(scale: Scale) -> Verdict:
         stage.staffed(WORKERS)
         first = Path(stage.site.environ["SIGNALS_PLAYBOOK"])
         files = (_stricter(first), first)
+        rounds = scale.of(2, 8)
+        last = read_playbook(files[(rounds - 1) % 2]).hash
         with Feed(stage.site.broker, emitted, rate=150) as feed:
-            rounds = scale.of(2, 8)
             for number in range(rounds):
                 share = (number + 1) / (rounds + 1)
                 until(f"{share:.0%} of the records are sent", lambda: feed.share > share, 600)  # noqa: B023  # called before the next round
                 _publish(stage, files[number % 2], rng)
             feed.hurry()
             found = stage.judged(feed, scale.of(150, 600), replayed=False)
-    last = read_playbook(files[(rounds - 1) % 2]).hash
     said = Counter(_versions(found.logs[DEAL_SIGNALS]))
     wrong = (*found.wrong, *_elsewhere(found.logs, last), *(() if len(said) > 1 else ("no signal by the new one",)))
     by = " and ".join(str(count) for _, count in said.most_common())

@@ -142,11 +142,12 @@ def _disorder(slack: SlackServer, posts: Sequence[Delivery]) -> Iterator[str]:
     by_recipient: dict[str, list[Delivery]] = defaultdict(list)
     for each in posts:
         by_recipient[each.recipient.key].append(each)
-    orders = {tuple(each.signal.id for each in _by_deal(some)) for some in by_recipient.values()}
+    orders = [[each.signal.id for each in _by_deal(some)] for some in by_recipient.values()]
     deals = {each.signal.id: each.signal.subject_key for each in posts}
     for name, channel in slack.channels.items():
         said = [mark for message in channel.messages for mark in _marks(message) if mark in deals]
-        if said and tuple(sorted(said, key=lambda mark: deals[mark])) not in orders:
+        by_deal = sorted(said, key=lambda mark: deals[mark])
+        if by_deal not in [[mark for mark in order if mark in said] for order in orders]:
             yield f"the messages of a deal in {name} are not in the order in which they were decided"
 
 
