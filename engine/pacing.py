@@ -7,6 +7,7 @@ one machine took 1.2 cores. Kafka holds such a fetch for `fetch_max_wait_ms`; th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -31,7 +32,9 @@ def pace(consumer: AIOKafkaConsumer, hold_ms: int) -> None:
         brought = await fetch(assignment, node, request)
         pause_s = paces.setdefault(node, Pace(hold_ms / 1000)).after(loop.time() - began_s, brought=bool(brought))
         if pause_s:
-            await asyncio.sleep(pause_s)
+            # aiokafka awaits a request that it has cancelled: an error here would leave its connections open
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(pause_s)
         return brought
 
     fetcher._proc_fetch_request = paced  # noqa: SLF001  # as above
