@@ -106,17 +106,32 @@ class Published:
                     del self._waited_for[version]
 
     async def _wait_for(self, version: str) -> None:
+        await self._look(version)
+        if version in self._known:
+            return  # it was on its way: the text is written before the log names it
         while version not in self._known:
-            news = self._news
-            if self._topic is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._topic.caught_up(), SAY_AGAIN_S)
-            if version in self._known:
-                return
             log.warning("waiting: the log names definitions that are not known here", why=self._why(version))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), SAY_AGAIN_S)
+                await asyncio.wait_for(self._news.wait(), SAY_AGAIN_S)
         log.info("the definitions are there, going on", version=version)
+
+    async def _look(self, version: str) -> None:
+        """Return when all that was published so far is known, or the version is, or nobody could say for a while."""
+        if self._topic is None:
+            return
+        looking = asyncio.ensure_future(self._topic.caught_up())
+        try:
+            async with asyncio.timeout(SAY_AGAIN_S):
+                while version not in self._known and not looking.done():
+                    news = asyncio.ensure_future(self._news.wait())
+                    try:
+                        await asyncio.wait({looking, news}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        news.cancel()
+        except TimeoutError:
+            pass
+        finally:
+            looking.cancel()
 
     def unsought(self, versions: Iterable[str]) -> list[str]:
         """Those that are neither known nor known to be published nowhere."""
