@@ -49,10 +49,11 @@ $(BENCH)/.installed: requirements-bench.lock $(INSTALLED)
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	@echo "installing the pinned dependencies of the benchmarks into $(BENCH)"
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-bench.lock
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
 	@touch $@
 
 bench: $(BENCH)/.installed
-	@PYTHONPATH=. $(BENCH)/bin/python bench/run.py $(ARGS)
+	@$(BENCH)/bin/python bench/run.py $(ARGS)
 
 kafka: setup
 	@$(BIN)/python -m tests.brokers.developer --nodes $(or $(NODES),1)
