@@ -253,7 +253,7 @@ def _judged(
                 episodes = _in_order((*[one for one in episodes if one.kind is not kind], *found))
             if said:
                 transitions = transitions + said
-    due_us = watch.due_us if dues is watch.dues else min(dues.values(), default=None)
+    due_us = watch.due_us if dues is watch.dues else min(dues.values()) if dues else None
     after = Watch(deal, episodes, dues, max(watch.now_us, at_us), None, watch.epoch, due_us)
     return after, told(transitions) if transitions else transitions
 

@@ -10,6 +10,7 @@ from signals.deal import Deal, Move
 from signals.detectors.case import NOTHING, Case, Detector, Verdict, always
 from signals.episodes import Details, Finding
 from signals.rules import Rules
+from topics.events import Scalar
 from topics.instants import DAY_US, from_us, iso_day
 from topics.signals import Kind, Severity
 
@@ -27,7 +28,7 @@ def _close_date_pushed(case: Case) -> Verdict:
     if chain is None or case.at_us > (expires_us := chain.last.at_us + case.rules.push_life_us):
         return NOTHING
     finding = Finding(
-        f"close date pushed {_times(len(chain.shown))}, {sum(one.days for one in chain.shown)} days in all",
+        f"close date pushed {_times(len(chain.shown))}, {sum([one.days for one in chain.shown])} days in all",
         anchor=chain.first.mark.event,
         severity=chain.severity,
         observed=float(len(chain.shown)),
@@ -100,18 +101,16 @@ def _month_end(day: int) -> str:
 
 def _details(pushes: list[Move], rules: Rules) -> Details:
     starts = rules.playbook.fiscal_year_starts
-    return tuple(
-        {
-            "from": one.from_day,
-            "to": one.to_day,
-            "days": one.days,
-            "crossed_quarter": _quarter(one.from_day, starts) != _quarter(one.to_day, starts),
-        }
-        for one in pushes
-    )
+    return tuple([_detail(one.from_day, one.to_day, one.days, starts) for one in pushes])
 
 
-@lru_cache(4096)
+@lru_cache(4096)  # a busy deal shows up to 32 pushes at each further one
+def _detail(from_day: str, to_day: str, days: int, fiscal_year_starts: int) -> dict[str, Scalar]:
+    """One push, as the evidence shows it. Shared by all who show it: never changed."""
+    crossed = _quarter(from_day, fiscal_year_starts) != _quarter(to_day, fiscal_year_starts)
+    return {"from": from_day, "to": to_day, "days": days, "crossed_quarter": crossed}
+
+
 def _quarter(day: str, fiscal_year_starts: int) -> int:
     """A running number of fiscal quarters."""
     date = iso_day(day)

@@ -16,7 +16,11 @@ def _sql_unqualified(case: Case) -> Verdict:
     if not case.stage.is_sql:
         return NOTHING
     fields = case.deal.fields
-    failing = [name for name in case.rules.sql_fields if not is_true(fields.get(name, True))]
+    failing = [
+        name
+        for name in case.rules.sql_fields
+        if (value := fields.get(name, True)) is not True and not is_true(value)  # most are true: no call
+    ]
     if not failing:
         return NOTHING
     details: Details = tuple({"field": name, "value": fields[name]} for name in failing)
