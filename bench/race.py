@@ -99,6 +99,7 @@ class Result(NamedTuple):
     per_cpu_s: float
     runs: tuple[float, ...]
     cpu_runs: tuple[float, ...] = ()
+    transitions: int | None = None
     failed: str = ""
 
 
@@ -161,7 +162,14 @@ def _result(contender: Contender, runs: Sequence[Figures], failed: Mapping[str, 
         return Result(contender.name, 0.0, 0.0, (), failed=failed.get(contender.name, "did not run"))
     walls = [per_s(run) for run in runs]
     cpus = [run["events"] / max(run["cpu_seconds"], 1e-9) for run in runs]
-    return Result(contender.name, statistics.median(walls), statistics.median(cpus), tuple(walls), tuple(cpus))
+    return Result(
+        contender.name,
+        statistics.median(walls),
+        statistics.median(cpus),
+        tuple(walls),
+        tuple(cpus),
+        runs[-1].get("transitions"),
+    )
 
 
 def main() -> None:

@@ -10,13 +10,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from bench.ground import FailedError, end_in_order
 from bench.machine import this_machine
+from bench.page import page
 from bench.parts import PARTS, Course, Part
-from bench.table import Finding, Row, Verdict, markdown, plain
+from bench.table import Finding, Row, Verdict, plain
 from tests.brokers.apache import NoKafkaError
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -39,19 +39,6 @@ def rows_of(part: Part, course: Course) -> list[Row]:
 
 def _reason(error: Exception) -> str:
     return f"no figure {error} in the script's answer" if isinstance(error, KeyError) else str(error)
-
-
-def page(rows: Sequence[Row], machine: str, *, quick: bool) -> str:
-    """The results as a page."""
-    form = "the short form" if quick else "the full form"
-    return f"# What was measured last\n\n{INTRODUCTION.format(form=form, machine=machine)}\n\n{markdown(rows)}\n"
-
-
-INTRODUCTION = """\
-Written by `make bench` ({form}). {machine}.
-
-Medians of the rounds, which alternate between the contenders; the broker runs on the same machine. A ratio is formed
-within each round, then its median is taken. Processor time is that of the contender's own process, not the broker's."""
 
 
 def main() -> int:

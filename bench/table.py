@@ -48,17 +48,22 @@ def reported(figure: str) -> Finding:
     return Finding(figure, Verdict.REPORTED)
 
 
-HEADS = ("what", "goal", "figure", "", "alone")
+HEADS = ("what", "goal", "", "figure", "alone")
 
 
 def plain(rows: Sequence[Row]) -> str:
-    """The table for a terminal."""
-    cells = [HEADS, *(_cells(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADS) - 1)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    """The table for a terminal: how to show a line alone stands below its part."""
+    cells = [HEADS[:-1], *(_cells(row)[:-1] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADS) - 2)]
+    lines = [_line(row, widths) for row in cells]
+    for index in reversed(range(len(rows))):
+        if index + 1 == len(rows) or rows[index].command != rows[index + 1].command:
+            lines.insert(index + 2, f"{'':4}alone: {rows[index].command}")
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)), cells[-1]]).rstrip()
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -71,4 +76,4 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.line.what, row.line.goal, row.finding.figure, row.finding.verdict.value, row.command)
+    return (row.line.what, row.line.goal, row.finding.verdict.value, row.finding.figure, row.command)
