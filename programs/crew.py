@@ -148,10 +148,16 @@ def _died(worker: _Worker) -> WorkError:
 def _serve(pipe: Connection, prepare: Callable[..., Work[object, object]], plan: tuple[object, ...]) -> None:
     """The life of a worker: until nobody has tasks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who sends tasks hears it, and ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()
     gc.set_threshold(_RARELY, 10, 10)
     work = prepare(*plan)
+    parent = multiprocessing.parent_process()
+    ends = [] if parent is None else [parent.sentinel]
     while True:
+        # A forked worker holds both ends of its pipe: that the other one is gone is told by its sentinel alone.
+        if pipe not in wait([pipe, *ends]):
+            return
         try:
             task = pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -160,4 +166,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Work[object, object]], plan:
             answer = _Done(work(task))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the result was waited for
             answer = _Done(None, error)
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except (BrokenPipeError, ConnectionResetError):
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
 
     With --source deal.events the file is a log of that topic, ticks included, and what was said live is said again.
     """
+    signal.signal(signal.SIGTERM, _end)
     writing = Writing(output, deals, report)
     if source == [DEAL_EVENTS]:
         if mapping is not None or until is not None:
@@ -99,6 +101,11 @@ def _relive(path: Path, playbook: Path | None, named: list[Path], writing: Writi
         raise CallError(*str(error).splitlines()) from None
     except OSError as error:
         raise CallError(f"{error.filename}: {error.strerror}") from None
+
+
+def _end(number: int, _frame: object) -> None:
+    """End as one who is asked to: workers are stopped, what was written down on the way is removed."""
+    sys.exit(128 + number)
 
 
 def _instant(text: str | None) -> int | None:
