@@ -143,7 +143,7 @@ class Slack:
         started = time.perf_counter()
         reply = await self._reply(method, arguments)
         self._metrics.request_seconds.labels(method).observe(time.perf_counter() - started)
-        self.trouble = f"{method}: {reply.detail}" if isinstance(reply, Barred | Unreached) else None
+        self.trouble = _trouble(method, reply)
         self._metrics.requests.labels(method, type(reply).__name__.lower()).inc()
         return reply
 
@@ -159,6 +159,16 @@ class Slack:
         except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError, ValueError, AttributeError) as error:
             return Ambiguous(type(error).__name__)
         return classify(response.status_code, response.headers, response.data)
+
+
+def _trouble(method: str, reply: Reply) -> str | None:
+    """Why nothing can be said at present; None where Slack answers, whatever it says of this message."""
+    match reply:
+        case Barred(detail) | Unreached(detail):
+            return f"{method}: {detail}"
+        case Ambiguous(detail) if reply.away:
+            return f"{method}: {detail}"
+    return None
 
 
 def _of_error(error: SlackApiError) -> Reply:

@@ -160,6 +160,17 @@ async def test_no_connection_is_tried_until_there_is_one(slack: SlackServer) -> 
     assert len(slack.said()) == 1
 
 
+async def test_a_proxy_that_answers_for_slack_is_said_while_it_does(slack: SlackServer) -> None:
+    slack.fail("conversations.open", *[BROKEN] * 9)
+    made = _world(slack)
+    delivering = asyncio.create_task(Courier(made, StoredLedger(DictStore())).deliver(_delivery()))
+    while _count(made, "requests", "conversations.open", "ambiguous") < 4:  # noqa: ASYNC110 - a metric has no event
+        await asyncio.sleep(0.01)
+    assert str(slack_trouble(made.voice)).startswith("conversations.open: ")
+    assert (await delivering).reason is None
+    assert slack_trouble(made.voice) is None
+
+
 FINAL = [
     ("user_not_found", "conversations.open", "user_not_found", "C0FALLBACK", None),
     ("channel_not_found", "chat.postMessage", "channel_not_found", "C0FALLBACK", None),
