@@ -14,6 +14,7 @@ import inspect
 import json
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -44,6 +45,10 @@ class Weighed(DictStore):
         """As the store; one record of the changelog."""
         self.writes.append(len(key) + len(value or b""))
         super().put(key, value)
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return sum(1 for _ in self.items())
 
     async def flush(self) -> None:
         """Nothing waits."""
@@ -97,7 +102,12 @@ def weigh(deals: int, days: int) -> dict[str, object]:
     store = Weighed()
     with tempfile.TemporaryDirectory(prefix="signals-bench-") as folder:
         app = build(Task("127.0.0.1:9", DEAL_EVENTS, len(events), folder, "sizes", "memory", (), ""))
-        written = asyncio.run(outputs_of(app.attachments[0].make(0, store), records))
+        make = app.attachments[0].make
+        written = asyncio.run(outputs_of(make(0, store), records))
+        began = time.process_time()
+        again = make(0, store)
+        index_us = (time.process_time() - began) / len(store) * 1e6
+        del again
     sizes = {
         topic: [len(one.key or b"") + len(one.value or b"") for one in written if one.topic == topic]
         for topic in (DEAL_SIGNALS, DEAL_CURRENT)
@@ -112,6 +122,7 @@ def weigh(deals: int, days: int) -> dict[str, object]:
         "signals": weight(sizes[DEAL_SIGNALS], len(events)),
         "views": weight(sizes[DEAL_CURRENT], len(events)),
         "changelog": weight(store.writes, len(events)),
+        "index_us_a_deal": round(index_us, 2),
         "state_bytes_median": round(statistics.median(states)),
         "state_bytes_p95": round(statistics.quantiles(states, n=20)[18]),
     }
