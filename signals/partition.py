@@ -275,10 +275,21 @@ class Partition:
         left = SWEPT_PER_TICK
         while self._behind and left:
             key = self._behind.pop()
-            state = self._at_work(key).state
-            if state is not None and state.now.epoch != self._panel.epoch and not state.now.deal.loading:
+            if self._is_behind(key):
                 self._step(key, stored)
                 left -= 1
+
+    def _is_behind(self, key: str) -> bool:
+        """Whether the last switch has yet to reach a deal. One that is being loaded takes it when its load ends."""
+        live = self._live.get(key) or self._hot.get(key)
+        if live is not None:
+            state = live.state
+            return state is not None and state.now.epoch != self._panel.epoch and not state.now.deal.loading
+        value = self._store.get(key.encode())
+        if value is None:
+            return False
+        head = read_head(value)
+        return head.epoch != self._panel.epoch and not head.loading
 
     def _load_started(self, _stored: Stored, event: LoadStarted) -> None:
         self._meta.leases[event.source] = event.lease_us
