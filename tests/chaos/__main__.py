@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import structlog
+
 from engine.children import dies_with_parent
 from tests.chaos import (
     brokers,
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that nothing is left behind
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its word on every broker that is killed
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the oracle's own
     chosen = [line for line in LINES if line.name in asked.lines or not asked.lines]
     scale = Scale(asked.quick, asked.seed)
     began = time.monotonic()

@@ -81,8 +81,11 @@ class Gauge:
         return last
 
 
-def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
-    """Wait until all is read and T has reached the newest record; how long it took. Raises TimeoutError saying what."""
+def calm(gauge: Gauge, newest_us: int, patience_s: float, beside: Sequence[str] = ()) -> float:
+    """Wait until all is read and T has reached the newest record; how long it took. Raises TimeoutError saying what.
+
+    Programs `beside` are not waited for.
+    """
     began = time.monotonic()
     told = began
     quiet = 0
@@ -94,7 +97,7 @@ def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
         except KafkaError:
             quiet = 0
         else:
-            quiet = quiet + 1 if tick_us >= newest_us and not any(behind.values()) else 0
+            quiet = quiet + 1 if tick_us >= newest_us and not _waiting(behind, beside) else 0
         if time.monotonic() > told + TELL_S:
             told = time.monotonic()
             say(f"behind: {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early")
@@ -105,6 +108,10 @@ def calm(gauge: Gauge, newest_us: int, patience_s: float) -> float:
         f"not at rest after {patience_s:.0f} s: behind {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early"
     )
     raise TimeoutError(message)
+
+
+def _waiting(behind: Mapping[str, int], beside: Sequence[str]) -> bool:
+    return any(count for name, count in behind.items() if name not in beside)
 
 
 def until(what: str, condition: Callable[[], bool], patience_s: float = 60.0) -> float:

@@ -7,6 +7,7 @@ from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.records import UNTIDY, records
 from tests.chaos.scene import scene
+from tests.chaos.slack import not_up_to_date
 from tests.chaos.tuning import Tuning
 
 WORKERS = 3
@@ -21,8 +22,9 @@ def _run(scale: Scale) -> Verdict:
         with Feed(stage.site.broker, emitted, rate=scale.of(600, 800)) as feed:
             killed = strike_while_fed(stage.crew, feed, planned)
             say(f"{killed} kills done")
-            found = stage.judged(feed, scale.of(150, 1_200))
-    wrong = found.wrong if killed >= kills else (*found.wrong, f"{killed} kills of {kills}")
+            found = stage.judged(feed, scale.of(200, 1_800), told=True)
+    wrong = (*found.wrong, *not_up_to_date(found.logs))
+    wrong = wrong if killed >= kills else (*wrong, f"{killed} kills of {kills}")
     return Verdict(not wrong, f"{killed} kills in {len(emitted):,} events, {found.figure}", wrong)
 
 

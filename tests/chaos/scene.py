@@ -57,14 +57,16 @@ class Scene(NamedTuple):
         took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
-    def judged(self, feed: Feed, patience_s: float, *, replayed: bool = True, seeds: Seeds = NO_SEEDS) -> Judgement:
+    def judged(
+        self, feed: Feed, patience_s: float, *, replayed: bool = True, told: bool = False, seeds: Seeds = NO_SEEDS
+    ) -> Judgement:
         """Wait until everything is read, and hold all of it against the oracles, a replay of the raw input among them.
 
         Not where definitions changed on the way, for the raw input does not say when; nor where the workers found
-        states, `seeds`, that do not follow from it.
+        states, `seeds`, that do not follow from it. `told`: wait for `send`, too, which is slow.
         """
         feed.wait(patience_s)
-        took = calm(self.gauge, feed.newest_us, patience_s)
+        took = calm(self.gauge, feed.newest_us, patience_s, () if told else ("send",))
         logs = logs_of(self.site.broker, self.site.ready)
         say(f"at rest {took:.1f} s after the last record; {sum(map(len, logs.values()))} records on the topics")
         found = judged(self.site.ready, logs, (feed.newest_us or last_tick_us(logs)) if replayed else None, seeds)

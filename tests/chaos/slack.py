@@ -67,7 +67,7 @@ def _run(scale: Scale) -> Verdict:
         with LiveFeed(stage.site.broker, Team(scale.seed, DEALS, DEMOS), RATE, seconds) as feed:
             begins = [_play(slack, phase) for phase in phases]
             slack.air = None
-            found = stage.judged(feed, scale.of(120, 900))
+            found = stage.judged(feed, scale.of(120, 900), told=True)
     latency = _latencies(found.logs[DEAL_SIGNALS], begins)
     wrong = (*found.wrong, *_untold(slack, found.logs), *_slower(latency))
     shown = ", ".join(f"{name} {p50 * 1000:.0f}/{p99 * 1000:.0f} ms" for name, (p50, p99) in latency.items())
@@ -128,6 +128,12 @@ def _untold(slack: SlackServer, logs: Logs) -> Iterator[str]:
     if told - should:
         yield f"{(told - should).total()} messages were told more often than decided"
     yield from _disorder(slack, posts)
+    yield from not_up_to_date(logs)
+
+
+def not_up_to_date(logs: Logs) -> Iterator[str]:
+    """Messages that do not show, by the ledger, the last that was decided about them."""
+    deliveries = [_delivery(record) for record in logs[ALERT_OUTBOX]]
     last = {(each.recipient.key, each.signal.id): each.seq for each in deliveries}
     entries = {record.key: record.value for record in logs[ALERT_LEDGER]}
     ledger = [decode_entry(value) for value in entries.values() if value]
