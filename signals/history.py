@@ -21,9 +21,11 @@ from zlib import crc32
 import msgspec
 
 from signals.deal import Deal
-from signals.emit import Position, signal_of
+from signals.emit import Position, naming_of, signal_of
+from signals.episodes import Transition
 from signals.joining import Intents, SubjectState, intent_on_deal, intent_without_deal, joined_in_order
 from signals.judge import Panel, Stored, Watch, run
+from signals.rules import Rules
 from topics.events import (
     FIRST_US,
     ActivityChanged,
@@ -236,9 +238,17 @@ def judged(
             events = _with_gaps(events, source, lost)
         start = Watch(Deal(key, source), epoch=panel.epoch)
         watches[key], transitions = run(panel, start, distinct(events), until_us)
-        for n, change in enumerate(transitions):
-            said.append(Said(Place(change.at_us, key, n), signal_of(panel.rules, change, AT_REST, detected_at)))
+        said += _said(panel.rules, key, transitions, detected_at)
     return Judged(said, watches)
+
+
+def _said(rules: Rules, key: str, transitions: list[Transition], detected_at: str) -> Iterator[Said]:
+    """A deal's signals. Several are said of the same fields: how the deal is called is looked up once for these."""
+    fields, naming = None, None
+    for n, change in enumerate(transitions):
+        if naming is None or change.deal.fields is not fields:
+            fields, naming = change.deal.fields, naming_of(rules, change.deal)
+        yield Said(Place(change.at_us, key, n), signal_of(rules, change, AT_REST, detected_at, naming))
 
 
 def _with_gaps(events: list[Stored], source: str, gaps: list[Stored]) -> list[Stored]:
