@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,21 @@ def read_back(line: str) -> list[Grant]:
     prefixed = ("--resource-pattern-type", "prefixed") in pairs
     operations = [Operation(value) for name, value in pairs if name == "--operation"]
     return [Grant(user, one, Resource(place[0]), place[1], prefixed) for one in operations]
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ([], "user               operation        resource          name"),
+        (["--user", "all"], "user  operation        resource          name"),
+        (["--commands"], "kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add"),
+    ],
+)
+def test_the_command_line_prints_them(tmp_path: Path, options: list[str], first: str, ready: Ready) -> None:
+    command = [sys.executable, "-m", "programs", "topics", "acls", "--broker", "kafka:9092", *options]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert lines[0].startswith(first)
+    assert any(line.split()[-1] == "definitions" for line in lines)
+    assert len(lines) > len(topics_of(ready))
