@@ -43,8 +43,9 @@ class Course:
     On a machine that is `crowded` by other work at the start, comparisons are judged by processor time.
     """
 
-    def __init__(self, folder: Path, *, quick: bool, note: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, *, quick: bool, note: Callable[[str], None], events: int | None = None) -> None:
         self.folder, self.quick, self.note = folder, quick, note
+        self._events = events or (QUICK_EVENTS if quick else EVERY_EVENT)
         self.crowded = os.getloadavg()[0] > (os.cpu_count() or 1) / 2
         self._stack = ExitStack()
         self._ground: Ground | None = None
@@ -53,7 +54,7 @@ class Course:
         """The broker with the events. Raises NoKafkaError where there can be none."""
         if self._ground is None:
             self.note("simulating the events, starting Apache Kafka")
-            self._ground = self._stack.enter_context(ground(encoded(QUICK_EVENTS if self.quick else EVERY_EVENT)))
+            self._ground = self._stack.enter_context(ground(encoded(self._events)))
         return self._ground
 
     def script(self, name: str, *arguments: str) -> Figures:

@@ -47,6 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form")
     parser.add_argument("--only", nargs="+", choices=[part.name for part in PARTS], help="these parts")
+    parser.add_argument("--events", type=int, help="at most so many of the simulated team's events in the race")
     parser.add_argument("--write", type=Path, help="where the page goes; bench/results.md for a full run of all parts")
     given = parser.parse_args()
     chosen = [part for part in PARTS if given.only is None or part.name in given.only]
@@ -54,7 +55,9 @@ def main() -> int:
     print(machine, flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="signals-bench-") as folder,
-        Course(Path(folder), quick=given.quick, note=lambda text: print(text, flush=True)) as course,
+        Course(
+            Path(folder), quick=given.quick, note=lambda text: print(text, flush=True), events=given.events
+        ) as course,
     ):
         rows = [row for part in chosen for row in rows_of(part, course)]
     print(plain(rows))

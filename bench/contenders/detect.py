@@ -45,11 +45,12 @@ class Watched:
 def build(given: Task) -> BatchApp:
     """The program, as `signals detect` builds it."""
     settings = Settings(
-        data_dir=Path(given.folder), broker=BrokerSettings(bootstrap=given.servers), web=WebSettings(base_port=0)
+        data_dir=Path(given.folder),
+        store=cast("StoreKind", given.store),
+        broker=BrokerSettings(bootstrap=given.servers),
+        web=WebSettings(base_port=0),
     )
-    app = BUILDS["detect"](Ready(settings, loaded(given.kinds), to_sources(settings)), given.servers)
-    app.engine_settings = dataclasses.replace(app.engine_settings, store=cast("StoreKind", given.store))
-    return app
+    return BUILDS["detect"](Ready(settings, loaded(given.kinds), to_sources(settings)), given.servers)
 
 
 def watched(app: BatchApp, watch: Stopwatch) -> None:
