@@ -121,7 +121,7 @@ def _race(course: Course) -> Sequence[Finding]:
         *(_speeds(results[name]) if name in results else _skipped() for name in _REPORTED),
         _alike(results, (BARE, DETECT, ROCKS, QUIX)),
         _alike(results, (TWO, TWO_ROCKS, STREAMS, STREAMS_ONCE)),
-        *(_compared(results, goal, crowded=course.crowded) for goal in _GOALS),
+        *(compared(results, goal, crowded=course.crowded) for goal in _GOALS),
     ]
 
 
@@ -166,7 +166,7 @@ def _alike(results: Mapping[str, Result], names: Sequence[str]) -> Finding:
     return judged(figure, good=len(set(said.values())) == 1)
 
 
-def _compared(results: Mapping[str, Result], goal: Goal, *, crowded: bool) -> Finding:
+def compared(results: Mapping[str, Result], goal: Goal, *, crowded: bool) -> Finding:
     """How many times the peer's speed ours is, round by round: by the wall, and by processor time."""
     if goal.ours not in results or goal.peer not in results:
         return _skipped()
