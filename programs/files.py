@@ -17,7 +17,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeAlias
@@ -211,9 +210,10 @@ def _line(heading: list[str], row: list[str]) -> Line:
     cells = dict(zip(heading, row, strict=False))
     if len(row) != len(heading):
         return Line(_shown(cells), Reason.RAGGED_ROW, f"{len(row)} cells under {len(heading)} headings")
-    if any(len(cell) > MAX_CELL for cell in row):
+    if max(map(len, row)) > MAX_CELL:
         return Line({}, Reason.TOO_LONG, f"a cell of {max(map(len, row))} characters")
-    if any("\udc80" <= sign <= "\udcff" for cell in row if not cell.isascii() for sign in cell):
+    text = "".join(row)
+    if not text.isascii() and any("\udc80" <= sign <= "\udcff" for sign in text):
         return Line(_shown(cells), Reason.NOT_TEXT, "bytes that are not of the table's encoding")
     return Line(cells)
 
@@ -242,15 +242,15 @@ def _lookup(folder: Path, table: Lookup) -> dict[str, Cells]:
 def _join(mapping: Mapping, table: RowTable, lookups: dict[str, dict[str, Cells]]) -> Join:
     """What the lookups say about a row: their mapped columns as `lookup.column`, and their key as a sign of a match."""
     steps = [
-        partial(_looked_up, cleaned(mapping, column), name, lookups[column.join], _fetched(mapping, table, column))
+        (name, _Found(cleaned(mapping, column), lookups[column.join], _fetched(mapping, table, column)))
         for name, column in table.columns.items()
         if column.join
     ]
 
     def join(cells: Cells) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
-        for step in steps:
-            found |= step(cells)
+        for name, known in steps:
+            found |= known[cells.get(name, "")]
         return found
 
     return join
@@ -264,16 +264,24 @@ def _fetched(mapping: Mapping, table: RowTable, column: Column) -> list[tuple[st
     return [(f"{column.join}.{name}", name) for name in sorted(columns)]
 
 
-def _looked_up(
-    clean: Callable[[str], str | None],
-    column: str,
-    lookup: dict[str, Cells],
-    fetched: list[tuple[str, str]],
-    cells: Cells,
-) -> dict[str, str | None]:
-    key = clean(cells.get(column, ""))
-    row = None if key is None else lookup.get(key)
-    return {} if row is None else {name: row.get(source) for name, source in fetched}
+class _Found(dict[str, dict[str, str | None]]):
+    """What a lookup says about a cell, remembered for the cells that it knows: a lookup is small."""
+
+    def __init__(
+        self, clean: Callable[[str], str | None], lookup: dict[str, Cells], fetched: list[tuple[str, str]]
+    ) -> None:
+        super().__init__()
+        self._clean, self._lookup, self._fetched = clean, lookup, fetched
+
+    def __missing__(self, cell: str) -> dict[str, str | None]:
+        key = self._clean(cell)
+        row = None if key is None else self._lookup.get(key)
+        if row is None:
+            return {}
+        found = {name: row.get(source) for name, source in self._fetched}
+        if cell == key:
+            self[cell] = found
+        return found
 
 
 def _placed(

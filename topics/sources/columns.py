@@ -6,7 +6,6 @@ Reading a cell raises `UnreadableError` with the column's name before the detail
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from topics.events import Scalar
@@ -48,16 +47,27 @@ def cell_of(mapping: TableMapping, name: str, column: Column) -> Cell:
     return Cell(
         name=name,
         to=column.to,
-        read=_remembering(_reading(mapping, name, column)),
+        read=_Remembered(_reading(mapping, name, column)).__getitem__,
         joined=mapping.is_joined(name),
         match=f"{column.join}.{lookup.key}" if lookup else "",
     )
 
 
-def _remembering(read: Callable[[str], Meaning]) -> Callable[[str], Meaning]:
-    """Owners, stages, products, days: most short cells of a table were read before."""
-    remembered = lru_cache(_REMEMBERED_CELLS)(read)
-    return lambda raw: remembered(raw) if len(raw) <= _REMEMBERED_LENGTH else read(raw)
+class _Remembered(dict[str, Meaning]):
+    """Owners, stages, products, days: most short cells of a table were read before, and a lookup is all they cost.
+
+    What is full is not emptied: the cells that come often come early.
+    """
+
+    def __init__(self, read: Callable[[str], Meaning]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, raw: str) -> Meaning:
+        meaning = self._read(raw)
+        if len(raw) <= _REMEMBERED_LENGTH and len(self) < _REMEMBERED_CELLS:
+            self[raw] = meaning
+        return meaning
 
 
 def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], Meaning]:

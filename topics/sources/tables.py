@@ -178,12 +178,18 @@ def _filled(plan: _Plan, row: Row) -> _Filled:
     fields: dict[str, Scalar] = dict(plan.constants)
     dirt: list[str] = []
     complete = True
-    for cell in plan.cells:
-        source = row.joined if cell.joined else row.row
-        if cell.joined or cell.name in source:
-            fields[cell.to] = _value(cell, source.get(cell.name), row.joined, dirt)
-        else:
+    cells, joined = row.row, row.joined
+    for name, to, read, is_joined, match in plan.cells:
+        raw = (joined if is_joined else cells).get(name)
+        if raw is None and not is_joined and name not in cells:
             complete = False
+            continue
+        value, found = read(raw or "")
+        if found:
+            dirt += found
+        if match and value is not None and match not in joined:
+            dirt.append(f"unmatched.{name}")
+        fields[to] = value
     return _Filled(fields, tuple(dirt), complete)
 
 
