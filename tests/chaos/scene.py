@@ -28,7 +28,7 @@ from tests.chaos.oracle import NOTHING as NO_SEEDS
 from tests.chaos.oracle import Logs, Seeds, expected, logs_of
 from tests.chaos.site import Site, made
 from tests.chaos.tuning import Tuning
-from tests.chaos.verdict import differences, repeated
+from tests.chaos.verdict import TWICE, differences
 from topics.catalog import DEAL_EVENTS, RAW_PREFIX, STATE_DETECT
 from topics.outcomes import RawRecord
 from topics.sources.registry import parser
@@ -130,7 +130,8 @@ class Judgement(NamedTuple):
 def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int | None, seeds: Seeds = NO_SEEDS) -> Judgement:
     """Both oracles: the same logs without faults, and the raw input in order up to `until_us` (None: not that)."""
     should = expected(ready, logs, seeds=seeds)
-    wrong = [str(each) for each in differences(logs, should)]
+    unlike = differences(logs, should)
+    wrong = [str(each) for each in unlike]
     wrong += [] if until_us is None else unlike_replay(ready, logs, until_us)
     for each in wrong:
         say(f"WRONG {each[:1000]}")
@@ -138,13 +139,9 @@ def judged(ready: Ready, logs: Mapping[str, list[Record]], until_us: int | None,
         logs=logs,
         transitions=len(logs["deal.signals"]),
         rows=sum(map(len, should.rows.values())),
-        twice=sum(repeated(logs[topic]) for topic in should.rows) - sum(_twice(rows) for rows in should.rows.values()),
+        twice=sum(each.times for each in unlike if each.what == TWICE),
         wrong=tuple(wrong),
     )
-
-
-def _twice(rows: Sequence[object]) -> int:
-    return len(rows) - len(set(rows))
 
 
 def unlike_replay(ready: Ready, logs: Logs, until_us: int) -> list[str]:

@@ -15,6 +15,7 @@ from topics.catalog import ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
 #: What has a defined order: one program's rows in one partition of a topic, for all of them follow from one input.
 ORDERED = (("detect", DEAL_SIGNALS), ("notify", ALERT_OUTBOX))
 SHOWN = 3
+TWICE = "twice"
 
 
 class Difference(NamedTuple):
@@ -59,7 +60,7 @@ def _rows(topic: str, records: Sequence[Record], should: Sequence[Row]) -> list[
         more = twice  # `send` writes here, too
     return [
         Difference(topic, what, sum(rows.values()), _examples(rows))
-        for what, rows in (("lost", lost), ("twice", twice), ("not expected", more - twice))
+        for what, rows in (("lost", lost), (TWICE, twice), ("not expected", more - twice))
         if rows
     ]
 
