@@ -27,6 +27,7 @@ from bench.race import (
     Result,
 )
 from bench.table import Finding, Line, Verdict, judged, reported
+from tests.brokers.apache import fetch_jars
 
 QUICK_EVENTS = 20_000
 EVERY_EVENT = 1_000_000
@@ -195,6 +196,7 @@ def _partition(course: Course) -> Sequence[Finding]:
 
 
 def _loading(course: Course) -> Sequence[Finding]:
+    fetch_jars()
     keys = 100_000 if course.quick else 1_000_000
     found = course.lines_of("engine_loading.py", "--keys", str(keys))
     seconds = {line["load"]: float(line["seconds"]) * 1_000_000 / keys for line in found if "load" in line}
@@ -207,6 +209,7 @@ def _loading(course: Course) -> Sequence[Finding]:
 
 
 def _latency(course: Course) -> Sequence[Finding]:
+    fetch_jars()
     found = course.script("end_to_end.py", "--json", *course.short)
     whole, first, last = found["whole_ms"], float(found["first_third_p50_ms"]), float(found["last_third_p50_ms"])
     missing = int(found["signals_wanted"]) - int(found["signals"])
@@ -225,6 +228,7 @@ def _latency(course: Course) -> Sequence[Finding]:
 
 def _workers(course: Course) -> Sequence[Finding]:
     events = ("--events", str(QUICK_EVENTS), "--kills", "1") if course.quick else ()
+    fetch_jars()
     found = course.script("workers.py", "--json", *events)
     ratio, took = float(found["ratio"]), [float(seconds) for seconds in found["takeover_s"]]
     figure = (
