@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-import cel
-
+from playbook.evaluator import compile_cel
 from topics.events import Scalar
 
 # cel says: Failed to parse expression, then ERROR, <input>, line and column, the mistake, and what it expected instead.
@@ -29,7 +28,7 @@ class Expression:
 
     def __init__(self, source: str) -> None:
         try:
-            self._program = cel.compile(source)
+            self._program = compile_cel(source)
         except ValueError as error:
             message = f"not a CEL expression: {_first_line(error)}"
             raise CriterionError(message) from error
