@@ -28,9 +28,8 @@ def _run(scale: Scale) -> Verdict:
                 _one_frozen(stage, feed)
                 _all_killed(stage, feed)
             found = stage.judged(feed, scale.of(200, 900))
-    ended = [
-        f"{worker.name} ended with {worker.exit_code}" for worker in stage.crew.workers.values() if worker.lives > 1
-    ]
+        workers = stage.crew.workers.values()
+        ended = [f"{worker.name} ended with {worker.exit_code}" for worker in workers if not worker.alive]
     wrong = (*found.wrong, *ended)
     rounds = scale.of(1, 3)
     return Verdict(not wrong, f"{rounds} lost, {rounds} frozen, {rounds} times all killed; {found.figure}", wrong)
