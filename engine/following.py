@@ -20,8 +20,8 @@ from engine.tail import reader, to_record
 log = structlog.get_logger(__name__)
 
 POLL_MS = 500
-HOLD_MS = 5_000
-"""How long the broker holds a fetch that finds nothing: an idle follower costs next to nothing."""
+HOLD_MS = 1_000
+"""How long the broker holds a fetch that finds nothing; so long it may take to see that only a marker was left."""
 PAUSE_S = 1.0
 """Pause after an error of the broker before it is asked again."""
 
