@@ -295,6 +295,8 @@ class Lane:
         self._at_work = batch
         began = time.monotonic()
         outputs = await self.process(batch, processor)
+        if self._lost is not None:  # in a flush whose error the processor kept to itself
+            raise self._lost
         changes = store.changes()
         due = time.monotonic() - self._committed_at_s >= self._settings.commit_interval_s
         if outputs or changes or due:

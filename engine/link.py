@@ -21,6 +21,7 @@ from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.structs import TopicPartition
 
 from engine.metrics import EngineMetrics
+from engine.omitting import heed_omissions
 from engine.settings import EngineSettings
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class Link:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             metadata_max_age_ms=30_000,
         )
+        heed_omissions(self._made)
         await self._made.bootstrap()
 
     async def stop(self) -> None:

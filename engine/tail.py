@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from engine.omitting import heed_omissions
 from engine.pacing import pace
 from engine.records import Record
 from engine.settings import ANSWER_MS, MAX_MESSAGE_BYTES, Broker
@@ -70,6 +71,7 @@ async def reader(
         max_partition_fetch_bytes=fetch_bytes,
     )
     try:
+        heed_omissions(consumer._client)  # noqa: SLF001  # aiokafka has no other place for it
         await consumer.start()
         pace(consumer, wait_ms)
         theirs = [TopicPartition(*place) for place in places]

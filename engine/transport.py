@@ -33,6 +33,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, P
 from faust.types import TP, ConsumerMessage, EventT, Message
 
 from engine.metrics import EngineMetrics
+from engine.omitting import heed_omissions
 from engine.pacing import pace
 from engine.progress import Progress
 from engine.records import Batch, Delivery, Record
@@ -103,7 +104,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         rebalance_ms = int(max(settings.session_timeout_s, settings.drain_s * 2 + 5) * 1000)
         # range gives partition p of every topic to one worker where the counts agree, which shared state needs
         self._assignor = RangePartitionAssignor
-        return aiokafka.AIOKafkaConsumer(
+        consumer = aiokafka.AIOKafkaConsumer(
             **settings.broker.client_options(),
             client_id=settings.name,
             group_id=settings.name,
@@ -122,6 +123,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             isolation_level="read_committed",
             metadata_max_age_ms=30_000,
         )
+        heed_omissions(consumer._client)  # noqa: SLF001  # aiokafka has no other place for it
+        return consumer
 
     async def fetch(self, holds: Mapping[TP, int], timeout_s: float, limit: int) -> Fetched:
         """What waits in these partitions, at most `limit` records each; comes back empty-handed when woken.

@@ -19,11 +19,12 @@ from engine.admin import TopicSpec, apply, produce, read_all
 from engine.embedded import EmbeddedBroker
 from engine.link import Link
 from engine.loading import state_log
-from engine.logs import span_of
+from engine.logs import read_pairs, span_of
 from engine.metrics import EngineMetrics
 from engine.records import Extent, Output
 from engine.settings import Broker, EngineSettings
 from engine.state import MemoryStore
+from engine.tail import Span, reader
 from engine.writer import BatchWriter
 from tests.brokers.apache import KafkaCluster, NoKafkaError
 from tests.brokers.matrix import on_brokers, on_kafka
@@ -245,6 +246,26 @@ async def test_readers_see_committed_transactions_only(broker: Broker, fresh: st
         async with client.transaction():
             await client.send_and_wait(fresh, b"kept too", key=b"c")
     assert [record.value for record in read_all(broker, fresh)] == [b"kept", b"kept too"]
+
+
+async def test_a_reader_that_begins_after_an_aborted_transaction_misses_nothing(broker: Broker, fresh: str) -> None:
+    make_topic(broker, fresh)
+    async with producer(broker, transactional_id=fresh) as client:
+        for value in (b"first", b"dropped", b"second", b"third"):
+            await client.begin_transaction()
+            await client.send_and_wait(fresh, value, key=value)
+            await (client.abort_transaction() if value == b"dropped" else client.commit_transaction())
+    await stable(broker, fresh, 8)
+    async with linked(broker) as link, reader(broker, [(fresh, 0)]) as consumer:
+        place = TopicPartition(fresh, 0)
+        for begin, wanted in ((0, [b"first", b"second", b"third"]), (3, [b"second", b"third"]), (6, [b"third"])):
+            chunks = [chunk async for chunk in read_pairs(link, fresh, 0, Span(begin, 8))]
+            assert [value for chunk in chunks for _, value in chunk.pairs] == wanted
+            consumer.seek(place, begin)
+            consumer.resume(place)
+            got = await consumer.getmany(place, timeout_ms=5_000)
+            assert [record.value for record in got.get(place, ())] == wanted
+            consumer.pause(place)
 
 
 async def test_a_newer_producer_fences_the_older(broker: Broker, fresh: str) -> None:
