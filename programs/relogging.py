@@ -21,7 +21,6 @@ from programs.replaying import Result, Steps
 from programs.spill import stream, streamed
 from signals.history import Tally
 from signals.judge import Panel, panel_of
-from signals.metrics import UNDECODABLE
 from signals.relive import Logged, replay_log
 from signals.replay import steps_of
 from signals.rules import Rules
@@ -29,6 +28,9 @@ from signals.step import Fate
 from topics.codec import encode
 from topics.sources.source import Source
 
+#: Records that are no event of ours; live, they are put aside under this name (without Prometheus' client, which would
+#: cost each replay 50 ms).
+UNDECODABLE = "undecodable"
 #: A log of fewer bytes is relived at once in this process.
 SMALL_BYTES = 4 * 1024 * 1024
 
