@@ -34,7 +34,9 @@ def rows_of(part: Part, course: Course) -> list[Row]:
         findings = [Finding(_reason(error), Verdict.FAILED)] * len(part.lines)
     course.note(f"-- {part.name}: {time.monotonic() - began:.0f} s")
     command = f'make bench ARGS="--only {part.name}"'
-    return [Row(line, finding, command) for line, finding in zip(part.lines, findings, strict=True)]
+    rows = [Row(line, finding, command) for line, finding in zip(part.lines, findings, strict=True)]
+    course.note(plain(rows))  # a later part may take long, or be ended
+    return rows
 
 
 def _reason(error: Exception) -> str:
