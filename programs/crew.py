@@ -13,6 +13,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -53,6 +54,19 @@ def cores() -> int:
 def usual_context() -> BaseContext:
     """How workers are started: forked where that is safe and quick, else anew."""
     return multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
+
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """Meanwhile, cycles are looked for rarely in this process: what it holds by the million has none."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_RARELY, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 class Crew(Generic[TaskT, ResultT]):
@@ -149,9 +163,11 @@ def _serve(pipe: Connection, prepare: Callable[..., Work[object, object]], plan:
     """The life of a worker: until nobody has tasks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who sends tasks hears it, and ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()
-    gc.set_threshold(_RARELY, 10, 10)
-    work = prepare(*plan)
+    with rarely_collected():
+        _work(pipe, prepare(*plan))
+
+
+def _work(pipe: Connection, work: Work[object, object]) -> None:
     parent = multiprocessing.parent_process()
     ends = [] if parent is None else [parent.sentinel]
     while True:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from playbook.load import Loaded
-from programs.crew import Crew
+from programs.crew import Crew, rarely_collected
 from programs.failures import CallError
 from programs.jsonl import read_log
 from programs.replaying import Result, Steps
@@ -71,6 +71,7 @@ def relived(plan: LogPlan) -> Iterator[Result]:
     """
     jobs = 1 if plan.path.stat().st_size < SMALL_BYTES else plan.jobs
     with ExitStack() as stack:
+        stack.enter_context(rarely_collected())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="signals-replay-")))
         prepare = partial(Worker, plan, folder, jobs)
         run: Run = partial(map, prepare()) if jobs == 1 else stack.enter_context(Crew(jobs, prepare, ())).map

@@ -7,7 +7,6 @@ history is one share in one process, and nothing is written down: it would cost 
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from playbook.model import Playbook
-from programs.crew import Crew
+from programs.crew import Crew, rarely_collected
 from programs.pieces import Piece, pieces, size_at_rest
 from programs.spill import Block, spill, spilt, stream, streamed
 from signals.emit import view_of
@@ -79,10 +78,11 @@ def replayed(path: Path, plan: Plan, jobs: int) -> Iterator[Result]:
     Raises FilesError, CallError and OSError for what is wrong with the files, WorkError for what fails on the way.
     """
     size = size_at_rest(path, plan.sources)
-    if size < SMALL_BYTES:
-        yield _at_once(path, plan)
-        return
     with ExitStack() as stack:
+        stack.enter_context(rarely_collected())
+        if size < SMALL_BYTES:
+            yield _at_once(path, plan)
+            return
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="signals-replay-")))
         shares = max(jobs, -(-size // SHARE_BYTES))
         prepare = partial(Worker, plan, folder, shares)
@@ -95,7 +95,6 @@ def _at_once(path: Path, plan: Plan) -> Result:
     intents = intents_of(rules.playbook, rules.version)
     parsers = [parser(source) for source in plan.sources]
     reading = Reading(intents)
-    gc.freeze()
     for piece in pieces(path, plan.sources):
         parse = parsers[piece.source]
         for offset, record in piece.records():
