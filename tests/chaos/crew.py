@@ -32,7 +32,7 @@ class Worker:
         folder.mkdir(exist_ok=True)
         environ = {**site.environ, "SIGNALS_DATA_DIR": str(folder / "data")}
         self.name = f"{program}-{number}"
-        self.job = Job(program, environ, folder, site.tuning)
+        self.job = Job(program, environ, folder, site.tuning, os.getpid())
         self.lives = 0
         self.process = self._started()
 

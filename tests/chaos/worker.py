@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.batches import run
-from engine.children import dies_with_parent
 from programs import wiring
 from programs.logs import configure
 from programs.startup import prepare
@@ -22,12 +23,16 @@ from tests.chaos.tuning import Tuning, tune
 
 @dataclass(frozen=True)
 class Job:
-    """One worker: its program, what its process is told, its own folder, and where it strikes itself, if anywhere."""
+    """One worker: its program, what its process is told, its own folder, and where it strikes itself, if anywhere.
+
+    `owner` is the process of the chaos run: a worker never outlives it.
+    """
 
     program: str
     environ: Mapping[str, str]
     folder: Path
     tuning: Tuning
+    owner: int
     strike: Strike | None = None
 
     @property
@@ -48,10 +53,19 @@ def work(job: Job) -> int:
     return run(app)
 
 
+def _end_with(owner: int) -> None:
+    """End this process when its owner is gone. Its parent, which forks workers, lives as long as one of them does."""
+    while True:
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(1.0)
+
+
 def run_logged(job: Job) -> None:
     """The whole life of a worker process: its output goes to its log, and it ends with the chaos run."""
-    if (prepare_child := dies_with_parent(os.getppid())) is not None:
-        prepare_child()
+    threading.Thread(target=_end_with, args=(job.owner,), name="owner", daemon=True).start()
     file = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
