@@ -104,7 +104,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         rebalance_ms = int(max(settings.session_timeout_s, settings.drain_s * 2 + 5) * 1000)
         # range gives partition p of every topic to one worker where the counts agree, which shared state needs
         self._assignor = RangePartitionAssignor
-        consumer = aiokafka.AIOKafkaConsumer(
+        return aiokafka.AIOKafkaConsumer(
             **settings.broker.client_options(),
             client_id=settings.name,
             group_id=settings.name,
@@ -123,6 +123,9 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             isolation_level="read_committed",
             metadata_max_age_ms=30_000,
         )
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_consumer(loop)
         heed_omissions(consumer._client)  # noqa: SLF001  # aiokafka has no other place for it
         return consumer
 
