@@ -417,7 +417,7 @@ class Partition:
         by = 0 if now.epoch else self._meta.own_number
         self._store.put(live.key, write_kept(keep(state, by, live.standing)))
         live.written = state
-        if written is not None and (written.now is now or written.now == now):
+        if written is not None and written.now.deal.n == now.deal.n and written.now == now:
             return False
         naming = live.named(rules, now.deal)
         if written is None or live.view is None or written.now.epoch != now.epoch:
