@@ -22,14 +22,16 @@ from engine.embedded import free_port
 from engine.reach import BrokerAway, BrokerRefuses, reach_now
 from engine.records import Output
 from engine.settings import Broker
-from programs.permissions import ROLES, USER_PREFIX
+from programs.permissions import ROLES, USER_PREFIX, grants
 from programs.settings import PROGRAMS
+from programs.startup import prepare
 from tests.brokers.apache import NoKafkaError
 from tests.brokers.authority import Authority
 from tests.brokers.secured import SecuredKafka, secured_kafka
 from tests.conftest import REQUIRE_KAFKA
 from tests.integration.test_load_backfill import DEALS, MAPPING, PLAYBOOK, SETTINGS
-from tests.integration.test_up_whole import eventually
+from tests.integration.test_up_whole import eventually, started
+from tests.integration.test_up_whole import ready as all_ready
 from topics.catalog import ALERT_OUTBOX, DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, RAW_PREFIX, ROUTE_PREFIX
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -37,10 +39,20 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 SECRET = "open-sesame"  # noqa: S105 - a wrong one
 
 
+#: A user who may do all that route may, but for one thing; what that is; what the last words of the program name.
+LACKING = [
+    ("no-group", Grant("route", Operation.READ, Resource.GROUP, "route"), "GroupAuthorizationFailed"),
+    ("no-name", Grant("route", Operation.WRITE, Resource.TRANSACTIONAL_ID, "route.", prefixed=True), "TransactionalId"),
+    ("no-input", Grant("route", Operation.READ, Resource.TOPIC, DEAL_SIGNALS), DEAL_SIGNALS),
+    ("no-output", Grant("route", Operation.WRITE, Resource.TOPIC, "route.demos"), "route.demos"),
+    ("no-definitions", Grant("route", Operation.READ, Resource.TOPIC, DEFINITIONS), DEFINITIONS),
+]
+
+
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[SecuredKafka]:
     try:
-        with secured_kafka([USER_PREFIX + role for role in ROLES]) as running:
+        with secured_kafka([*(USER_PREFIX + role for role in ROLES), *(row[0] for row in LACKING)]) as running:
             yield running
     except NoKafkaError as error:
         if os.environ.get(REQUIRE_KAFKA) == "1":
@@ -297,6 +309,25 @@ def test_every_program_works_with_the_rights_of_its_own_user_and_no_others(
     assert not [name for name, text in said.items() if any(secret in text for secret in secrets)]
 
 
+@pytest.mark.chaos
+def test_up_works_with_one_user_that_may_do_everything_and_says_in_a_line_when_it_may_not(
+    kafka: SecuredKafka, installation: Path
+) -> None:
+    refused = signals(kafka.with_password("signals-support"), installation, "up")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert "`signals topics acls`: what signals-support must be allowed" in refused.stderr
+    granted = signals(kafka.with_password(), installation, "topics", "acls", "--grant", "--user", "signals-up")
+    assert granted.returncode == 0, granted.stderr
+    environ = settings(kafka.with_certificate("signals-up"), installation)
+    del environ["SIGNALS_BROKER"], environ["SIGNALS_WEB_PORT"], environ["SIGNALS_PARTITIONS"]
+    told = {name: value for name, value in environ.items() if name.startswith("SIGNALS_")}
+    broker = kafka.with_certificate("signals-up")
+    with started(installation, installation / "playbook.yaml", "", broker.servers, **told, SLACK_BOT_TOKEN="") as up:
+        eventually("all programs are ready", lambda: all_ready(up), 60)
+    assert "Traceback" not in (installation / "up.log").read_text()
+
+
 #: A user, and a topic that is none of its business to write.
 FORBIDDEN = [
     ("route", DEAL_EVENTS),
@@ -318,6 +349,32 @@ def test_nobody_writes_what_is_not_theirs(kafka: SecuredKafka, role: str, topic:
     with pytest.raises((TopicAuthorizationFailedError, LookupError)):
         produce(kafka.with_password(USER_PREFIX + role), [Output(topic, b"key", b"{}")])
     assert len(list(read_all(kafka.with_password(), topic))) == before
+
+
+def errors(program: Running) -> list[str]:
+    """The lines in which a program says that something is wrong."""
+    lines = [line for line in program.log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if json.loads(line)["level"] in ("warning", "error", "critical")]
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(("user", "lacking", "said"), LACKING, ids=[row[0] for row in LACKING])
+def test_a_program_that_lacks_a_right_names_it(
+    kafka: SecuredKafka, installation: Path, user: str, lacking: Grant, said: str
+) -> None:
+    ready = prepare({"SIGNALS_SETTINGS": str(installation / "signals.toml")}, installation)
+    rights = [one for one in grants([topic.name for topic in ready.topics()], prefix="") if one.user == "route"]
+    assert lacking in rights
+    grant(kafka.with_password(), [one._replace(user=user) for one in rights if one != lacking])
+    demo = Output(f"{RAW_PREFIX}web", None, json.dumps(DEMO | {"id": user}).encode())
+    people = ("ingest", "join")
+    with ExitStack() as stack:
+        for name in people:
+            stack.enter_context(program(name, kafka.with_password(USER_PREFIX + name), installation))
+        produce(kafka.with_certificate("signals-connector"), [demo])
+        route = stack.enter_context(program("route", kafka.with_password(user), installation))
+        eventually(f"{said} is named", lambda: any(said in line for line in errors(route)))
+        assert route.not_ready() != {} or lacking.name == DEFINITIONS, "it works on with the file that it has"
 
 
 @pytest.mark.chaos
