@@ -29,12 +29,16 @@ class Scale(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line. `run` starts all that it needs and leaves nothing behind; what it raises counts as falling short."""
+    """One line. `run` starts all that it needs and leaves nothing behind; what it raises counts as falling short.
+
+    `alone`: it measures a rate or waits with limits of its own, so no other line plays beside it.
+    """
 
     name: str
     what: str
     goal: str
     run: Callable[[Scale], Verdict]
+    alone: bool = False
 
 
 _BEGAN = time.monotonic()

@@ -30,4 +30,5 @@ LINE = Line(
     "the slow tests: the engine killed at its boundaries with both stores, on both brokers",
     "all pass",
     _run,
+    alone=True,
 )

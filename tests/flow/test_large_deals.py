@@ -9,9 +9,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 
-from engine.records import Batch, Record
+from engine.records import Batch, Extent, Record
 from engine.state import MemoryStore
-from engine.writer import Extent
 from programs.detect import MakeDetect
 from programs.times import Times
 from signals.judge import panel_of

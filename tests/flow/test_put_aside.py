@@ -8,9 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from engine.lanes import Processor
-from engine.records import Batch, Output, Record
+from engine.records import Batch, Extent, Output, Record
 from engine.state import MemoryStore
-from engine.writer import Extent
 from programs.detect import MakeDetect
 from programs.join import make_join
 from programs.times import Times

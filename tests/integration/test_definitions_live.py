@@ -223,7 +223,8 @@ def again(up: Up, part: list[Emitted], times: int) -> None:
         passes(up, (last.timestamp_us + minutes * 60_000_000) // 1000 * 1000)
 
 
-@pytest.mark.parametrize("where", [BOTH[0], pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.chaos])])
+@pytest.mark.chaos
+@pytest.mark.parametrize("where", BOTH)
 @pytest.mark.timeout(300)
 async def test_a_version_that_nobody_knows_holds_its_partitions_until_it_is_published(
     where: str, tmp_path: Path
