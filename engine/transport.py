@@ -200,22 +200,26 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
         fetcher = consumer._fetcher  # noqa: SLF001  # aiokafka's getmany cannot be woken
         self._woken.clear()
         deadline = asyncio.get_running_loop().time() + timeout_s
+        begins: dict[TP, int] = {}
         while True:
             if consumer._closed or fetcher._closed:  # noqa: SLF001  # as above
                 raise ConsumerStoppedError
-            fetched = await self._take(fetcher, holds, limit)
+            fetched = await self._take(fetcher, holds, limit, begins)
             remaining = deadline - asyncio.get_running_loop().time()
             if fetched.records or remaining <= 0 or self.wakes != wakes or not self.consumer.flow_active:
                 return fetched
             await self._wait_for_data(fetcher, remaining)
 
-    async def _take(self, fetcher: Fetcher, holds: Mapping[TP, int], limit: int) -> Fetched:
+    async def _take(self, fetcher: Fetcher, holds: Mapping[TP, int], limit: int, begins: dict[TP, int]) -> Fetched:
         """Everything that has arrived. Runs without giving way, so that records and generation belong together.
+
+        `begins` is filled in: where the fetch found each partition first. A look that finds nothing but the marker of a
+        transaction moves on, too, and the fetch looks again; what it skipped belongs to what it brings.
 
         The seek of a lane runs on this thread, too, after its hold: what is taken while the count of holds is still
         the same is taken before that seek, and may be dropped.
         """
-        fetched = Fetched(self.app.consumer_generation_id, {}, {}, {}, {}, {})
+        fetched = Fetched(self.app.consumer_generation_id, {}, begins, {}, {}, {})
         subscriptions = fetcher._subscriptions  # noqa: SLF001  # as above
         for place, held in holds.items():
             if self.consumer.times_held(place) != held:
@@ -227,7 +231,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faus
             state = subscriptions.subscription.assignment.state_value(place)
             if not state.has_valid_position:
                 continue
-            fetched.begins[place] = state.position
+            begins.setdefault(place, state.position)
             _make_ours(fetcher._records.get(place))  # noqa: SLF001  # as above
             drained = await fetcher.fetched_records((place,), timeout=0, max_records=limit)
             _note(fetched, place, drained, state)

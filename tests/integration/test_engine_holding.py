@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faust.types import TP
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
-from engine.admin import TopicSpec, apply, produce
+from engine.admin import TopicSpec, apply, produce, produce_together
 from engine.batches import attach
 from engine.records import Batch, Output
 from engine.settings import Broker
 from engine.state import Store
-from tests.brokers.inside import new_app, serving, until_ready
+from tests.brokers.inside import new_app, serving, until, until_ready
 
 RECORDS = 5
 FETCH_S = 5.0
@@ -54,3 +56,42 @@ async def _fetch(consumer: object, place: TP) -> list[int]:
     held = consumer.times_held(place)  # type: ignore[attr-defined]  # Faust publishes no types
     fetched = await consumer._thread.fetch({place: held}, FETCH_S, 100)  # type: ignore[attr-defined]  # as above
     return [record.offset for record in fetched.records.get(place, [])]
+
+
+async def test_a_marker_where_the_group_stopped_is_no_gap(broker: Broker, fresh: str, tmp_path: Path) -> None:
+    apply(broker, [TopicSpec(fresh, 1, {})])
+    for _ in range(2):  # a record and the marker of its transaction, twice
+        await asyncio.to_thread(produce_together, broker, [Output(fresh, b"key", b"")], fresh)
+    await asyncio.to_thread(commit, broker, fresh, TopicPartition(fresh, 0), 3)
+    app = new_app(broker, fresh, tmp_path)
+    done: list[int] = []
+    attach(app, [fresh], lambda *_: Noting(done), state_topic=None)
+    async with serving(app):
+        await until_ready(app)
+        await asyncio.to_thread(produce, broker, [Output(fresh, b"key", b"")])
+        await until(lambda: done != [])
+        lost = app.engine_metrics.transactions_lost.collect()[0].samples
+    assert done == [4]
+    assert [sample for sample in lost if sample.name.endswith("_total")] == []
+
+
+def commit(broker: Broker, group: str, place: TopicPartition, offset: int) -> None:
+    """Say where a group that is not there goes on."""
+    consumer = KafkaConsumer(**broker.client_options(), group_id=group, enable_auto_commit=False)
+    try:
+        consumer.assign([place])
+        consumer.commit({place: OffsetAndMetadata(offset, "", -1)})
+    finally:
+        consumer.close()
+
+
+class Noting:
+    """Notes the offsets that it was given."""
+
+    def __init__(self, done: list[int]) -> None:
+        self._done = done
+
+    def process(self, batch: Batch) -> Sequence[Output]:
+        """Nothing."""
+        self._done += [record.offset for record in batch.records]
+        return []
