@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from engine.batches import BatchApp
+from engine.reach import may_pass
 from engine.records import Output, Record
 from engine.settings import ANSWER_MS, Broker
 from engine.tail import Span, peek, reader
@@ -132,7 +133,7 @@ class Clock:
             try:
                 await self._lead()
             except KafkaError as error:
-                if not error.retriable:
+                if not may_pass(error):
                     raise
                 log.warning("clock lost the broker, trying again", error=repr(error))
                 await asyncio.sleep(PAUSE_S)

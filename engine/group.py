@@ -11,6 +11,8 @@ import asyncio
 from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from engine.reach import may_pass
+
 
 async def heed(thread: AIOKafkaConsumerThread) -> None:
     """Raise the `KafkaError` that keeps us out of the group, if there is one that waiting does not mend."""
@@ -20,7 +22,7 @@ async def heed(thread: AIOKafkaConsumerThread) -> None:
     try:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_ask(consumer), thread.thread_loop))
     except KafkaError as error:
-        if not error.retriable:
+        if not may_pass(error):
             raise
 
 

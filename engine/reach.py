@@ -17,6 +17,7 @@ from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
@@ -34,6 +35,11 @@ class BrokerAway(Exception):  # noqa: N818  # a state of the world rather than a
 
 class BrokerRefuses(BrokerAway):
     """A broker answers and does not let us in, or we do not trust it: trying again would change nothing."""
+
+
+def may_pass(error: KafkaError) -> bool:
+    """Whether waiting may mend it. aiokafka's own time-outs, of a node that stands still, do not say so of themselves."""
+    return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
 
 
 class Trouble(NamedTuple):

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 
 from engine.metrics import EngineMetrics
 from engine.murmur import murmur2
+from engine.reach import may_pass
 from engine.records import EVERY_PARTITION, Extent, Output
 from engine.settings import ANSWER_MS, MAX_MESSAGE_BYTES, EngineSettings
 
@@ -172,7 +173,7 @@ class BatchWriter:
                 self._note_retry(what, attempt, error)
                 await self._renew(producer)
             except KafkaError as error:
-                if not error.retriable:
+                if not may_pass(error):
                     raise
                 self._note_retry(what, attempt, error)
                 await asyncio.sleep(RETRY_PAUSE_S)
