@@ -38,7 +38,7 @@ class BrokerRefuses(BrokerAway):
 
 
 def may_pass(error: KafkaError) -> bool:
-    """Whether waiting may mend it. aiokafka's own time-outs, of a node that stands still, do not say so of themselves."""
+    """Whether waiting may mend it. aiokafka's own time-outs, of a node that stands still, do not say so themselves."""
     return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
 
 
