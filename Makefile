@@ -1,7 +1,8 @@
 # make setup   a virtual environment with everything pinned, and .venv/bin/signals
 # make demo    the main job on a simulated sales team; SECONDS=40 HEADLESS=1 for a run that ends with a summary
 # make test    the tests; ARGS="-k stage" to choose some
-# make chaos   trust under fire, on Apache Kafka: one table; ARGS=--quick for five minutes, ARGS="kills" for one line
+# make slow    the tests that take too long for every run
+# make chaos   trust under fire, on Apache Kafka: one table; ARGS=--quick for a short form, ARGS="kills" for one line
 # make bench   the engine beside its peers and every figure it promises; ARGS=--quick, ARGS="--only race" for one part
 # make kafka   Apache Kafka on loopback until Ctrl-C; NODES=3 for three brokers
 # make lint    style, types, one-way imports
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; d
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench kafka lint lock clean
+.PHONY: help setup demo test slow chaos bench kafka lint lock clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST)) | sed '/^The first Python/,$$d'
@@ -43,6 +44,9 @@ test: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+slow: setup
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 # The peers that the engine is measured beside have dependencies of their own.
 $(BENCH)/.installed: requirements-bench.lock $(INSTALLED)

@@ -66,4 +66,5 @@ LINE = Line(
     "one of three brokers lost, one frozen, all killed and started again; acks=all",
     "the others carry on; equal, nothing twice, nothing lost",
     _run,
+    alone=True,
 )
