@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ from tests.integration.test_up_whole import (
     started,
 )
 from topics.catalog import DEAL_CURRENT
-from topics.signals import Kind
+from topics.signals import Kind, Signal, Step
 
 __all__ = ["playbook", "records"]
 
@@ -40,6 +39,19 @@ STOPS = 4
 STOP_S = 10.0
 #: Two-day slices that are sent at once before each stop: what is at work when the signal comes.
 AT_WORK = 2
+
+
+def said_in_turn(signals: list[Signal]) -> bool:
+    """Whether each signal was opened, updated, resolved in this order: what a batch says twice breaks it.
+
+    A signal that a late event took back may be opened once more, with the same date.
+    """
+    is_open: dict[str, bool] = {}
+    for one in signals:
+        if (one.transition is Step.OPENED) is is_open.get(one.id, False):
+            return False
+        is_open[one.id] = one.transition is not Step.RESOLVED
+    return True
 
 
 @pytest.mark.kafka
@@ -78,8 +90,7 @@ async def test_every_program_stops_in_time_under_load_and_nothing_is_lost_or_sai
                 passes(up, part[-1].record.timestamp_us // 1000 * 1000)
             eventually("what is open was said", lambda: final_signals(said(up)).keys() == still_open.keys())
             assert shown(final_signals(said(up))) == shown(still_open)
-            times = Counter((one.id, one.transition, one.occurred_at, one.resolution) for one in said(up))
-            assert not [what for what, count in times.items() if count > 1]
+            assert said_in_turn(said(up))
             viewed = {record.key.decode() for record in read_all(up.broker, DEAL_CURRENT) if record.key}
             assert viewed == set(truth.watches)
             owned = {one.id for one in still_open.values() if one.kind is not Kind.HIGH_INTENT and one.owner}
