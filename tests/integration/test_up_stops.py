@@ -14,6 +14,7 @@ from signals.simulate import Emitted
 from tests.brokers.apache import NoKafkaError, kafka_cluster
 from tests.conftest import REQUIRE_KAFKA
 from tests.integration.slack_server import SlackServer
+from tests.integration.test_definitions_live import holds_the_truth
 from tests.integration.test_up_whole import (
     eventually,
     expected,
@@ -31,7 +32,7 @@ from tests.integration.test_up_whole import (
     started,
 )
 from topics.catalog import DEAL_CURRENT
-from topics.signals import Kind, Signal, Step
+from topics.signals import Kind
 
 __all__ = ["playbook", "records"]
 
@@ -39,19 +40,6 @@ STOPS = 4
 STOP_S = 10.0
 #: Two-day slices that are sent at once before each stop: what is at work when the signal comes.
 AT_WORK = 2
-
-
-def said_in_turn(signals: list[Signal]) -> bool:
-    """Whether each signal was opened, updated, resolved in this order: what a batch says twice breaks it.
-
-    A signal that a late event took back may be opened once more, with the same date.
-    """
-    is_open: dict[str, bool] = {}
-    for one in signals:
-        if (one.transition is Step.OPENED) is is_open.get(one.id, False):
-            return False
-        is_open[one.id] = one.transition is not Step.RESOLVED
-    return True
 
 
 @pytest.mark.kafka
@@ -90,7 +78,7 @@ async def test_every_program_stops_in_time_under_load_and_nothing_is_lost_or_sai
                 passes(up, part[-1].record.timestamp_us // 1000 * 1000)
             eventually("what is open was said", lambda: final_signals(said(up)).keys() == still_open.keys())
             assert shown(final_signals(said(up))) == shown(still_open)
-            assert said_in_turn(said(up))
+            holds_the_truth(up, playbook)  # what a batch said twice would be one too many
             viewed = {record.key.decode() for record in read_all(up.broker, DEAL_CURRENT) if record.key}
             assert viewed == set(truth.watches)
             owned = {one.id for one in still_open.values() if one.kind is not Kind.HIGH_INTENT and one.owner}
