@@ -48,7 +48,7 @@ DEALS, QUICK_DEALS = 8_000, 1_500
 DAYS = 365
 SIGNALS = Path(sys.executable).parent / "signals"
 CRM = Source(name="salesforce", kind=SourceKind.SALESFORCE, tenant="default")
-WEB = Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="default", fields={"deal_source": "salesforce/default"})
+WEB = Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="default", deal_source="salesforce/default")
 BATCH = 500
 #: The columns of a history of single fields, as exports of field histories have them.
 HEADING = ("opportunity", "at", "field", "value")

@@ -198,14 +198,16 @@ def _source_names(settings: Part) -> Iterator[Finding]:
 def _source_kinds(settings: Part) -> Iterator[Finding]:
     for source in settings.parts("sources"):
         kind = source.text("kind")
-        for key, owner in _ONLY_FOR.items():
-            if kind in tuple(SourceKind) and kind != owner and source.text(key) is not None:
-                yield source.at(key), f"only a source of the kind {owner} has one"
-        if kind == SourceKind.TABLES and source.text("mapping") is None:
-            yield source.at("mapping"), "is missing: tables need one"
+        for key, owners in _ONLY_FOR.items():
+            if kind in tuple(SourceKind) and kind not in owners and source.text(key) is not None:
+                yield source.at(key), f"only a source of the kind {' or '.join(owners)} has one"
+        if kind in _MAPPED and source.text("mapping") is None:
+            yield source.at("mapping"), f"is missing: {kind} cannot be read without one"
 
 
-_ONLY_FOR = {"mapping": SourceKind.TABLES, "deal_source": SourceKind.CLOUDEVENTS}
+#: What is read as a mapping file says.
+_MAPPED = (SourceKind.TABLES,)
+_ONLY_FOR = {"mapping": _MAPPED, "deal_source": (SourceKind.CLOUDEVENTS, SourceKind.TABLES)}
 
 
 def _files(settings: Part) -> Iterator[Finding]:

@@ -112,7 +112,7 @@ class SourceSettings(_Part):
     schemas: dict[str, tuple[str, ...]] = Field(default={}, description="entity: its fields in order, for bitmaps")
     grace_seconds: Seconds | None = None
     own_client: str = Field(default="", description="the client name of our own write-backs")
-    deal_source: str | None = Field(default=None, description="<source>/<tenant> whose deals the events are about")
+    deal_source: str | None = Field(default=None, description="<source>/<tenant> whose deals it speaks of")
 
 
 #: What a machine without a settings file reads: the CRM, and what its buyers do on the web site.

@@ -19,7 +19,7 @@ from topics.sources.source import Provides, Source, SourceKind
 
 #: What a source of a kind usually tells; a source says otherwise by `provides`, tables by their mapping.
 USUALLY_PROVIDES: dict[SourceKind, frozenset[Provides]] = {
-    SourceKind.SALESFORCE: frozenset(Provides) - {Provides.ACCOUNTS},
+    SourceKind.SALESFORCE: frozenset(Provides),
     SourceKind.CLOUDEVENTS: frozenset(),
     SourceKind.TABLES: frozenset(),
 }
@@ -106,17 +106,17 @@ def to_source(setting: SourceSettings, grace_seconds: float) -> Source:
     if provides is None:
         provides = _mapped(said) or USUALLY_PROVIDES[setting.kind]
     grace = grace_seconds if setting.grace_seconds is None else setting.grace_seconds
-    fields = setting.fields if setting.deal_source is None else setting.fields | {"deal_source": setting.deal_source}
     return Source(
         name=setting.name,
         kind=setting.kind,
         tenant=setting.tenant or str(said.get("tenant", "default")),
         provides=provides,
-        fields=fields,
+        fields=setting.fields,
         schemas=setting.schemas,
         mapping=mapping,
         grace_us=round(grace * SECOND_US),
         own_client=setting.own_client,
+        deal_source=setting.deal_source or "",
     )
 
 
@@ -126,18 +126,16 @@ def _mapped(mapping: Mapping[str, object]) -> frozenset[Provides]:
 
 
 def _joined(sources: list[Source]) -> tuple[list[Source], list[str]]:
-    """The sources with each CloudEvents source told whose deals it speaks of, and where that cannot be known."""
-    keys = [source.key for source in sources if source.kind is not SourceKind.CLOUDEVENTS]
+    """The sources, each told whose deals it speaks of where it has none of its own, and where that cannot be known."""
+    keys = [source.key for source in sources if source.kind is not SourceKind.CLOUDEVENTS and not source.deal_source]
     wrong: list[str] = []
     told: list[Source] = []
     for source in sources:
-        named = source.fields.get("deal_source")
-        if source.kind is not SourceKind.CLOUDEVENTS or (named is None and not keys):
+        named, lacks = source.deal_source, source.kind is SourceKind.CLOUDEVENTS and bool(keys)
+        if named in keys or not (named or lacks):
             told.append(source)
-        elif named is None and len(keys) == 1:
-            told.append(msgspec.structs.replace(source, fields=source.fields | {"deal_source": keys[0]}))
-        elif named in keys:
-            told.append(source)
+        elif not named and len(keys) == 1:
+            told.append(msgspec.structs.replace(source, deal_source=keys[0]))
         else:
             wrong.append(f"source {source.name}: deal_source must be one of {', '.join(sorted(keys))}")
     return told, wrong

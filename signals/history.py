@@ -28,12 +28,14 @@ from signals.judge import Panel, Stored, Watch, run
 from signals.rules import Rules
 from topics.events import (
     FIRST_US,
+    AccountChanged,
     ActivityChanged,
     AnyEvent,
     DealChanged,
     EngagementSeen,
     Order,
     PersonChanged,
+    RelationChanged,
     SourceGap,
 )
 from topics.outcomes import Accepted, Outcome, Silent
@@ -151,7 +153,7 @@ class Reading:
             self._engagement(event, offset)
         elif isinstance(event, SourceGap):
             self.gaps.append(Stored(event, offset))
-        elif not isinstance(event, PersonChanged):  # nothing is asked of a person's own fields
+        elif not isinstance(event, PersonChanged | AccountChanged | RelationChanged):
             self.deals[self.share(event.key)].append(Stored(event, offset))
 
     def _engagement(self, event: EngagementSeen, offset: int) -> None:

@@ -72,7 +72,9 @@ class Joiner:
             self._intents = self._named(event.playbook)
             self._store.put(VERSION_KEY, event.playbook.encode())
             return Joined([], [])
-        return self._fold_engagement(event, cause)
+        if isinstance(event, EngagementSeen):
+            return self._fold_engagement(event, cause)
+        return Joined([], [])
 
     def _fold_activity(self, event: ActivityChanged) -> Joined:
         key = f"activity {event.key}".encode()

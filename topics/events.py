@@ -47,6 +47,9 @@ DEAL_FIELDS = (
     "lead_source",
 )
 
+#: The canonical names of an account's fields; any other name is the customer's own.
+ACCOUNT_FIELDS = ("name", "industry", "employees", "annual_revenue", "country", "type", "website")
+
 
 #: Looked up once: every event has an id.
 _blake2b = hashlib.blake2b
@@ -122,7 +125,7 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
     in the place of a lower one.
     Fields, all optional, None for empty:
 
-    * `deal`: the deal's key; `person`: the other side's id; `owner`: the seller's id
+    * `deal`: the deal's key; `person`, `account`: the other side's ids; `owner`: the seller's id
     * `channel`: "call", "email", "meeting", "task", ...; `direction`: see `Direction`
     * `meets`: true for a meeting, which becomes a contact by itself when it ends
     * `done`: true once a task, call or e-mail was carried out
@@ -137,10 +140,58 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
 
 
 class PersonChanged(Event, frozen=True, tag="person_changed"):
-    """Fields of a user of the CRM (an owner) changed: `name`, `email`, `active`, `team`, `role`."""
+    """Fields of a person changed. The key is `deal_key(source, person)`.
+
+    A user of the CRM (an owner) has `name`, `email`, `active`, `team`, `role`; a buyer (a contact, a lead) `name`,
+    `email`, `title`, `account` (an id), `removed`. What a user's fields say reaches the deals that the user owns.
+    """
 
     person: str
     fields: dict[str, Scalar]
+
+
+class AccountChanged(Event, frozen=True, tag="account_changed"):
+    """Fields of an account (a company) changed. The key is `deal_key(source, account)`.
+
+    Names are canonical or the customer's own, without a prefix (`ACCOUNT_FIELDS`); on the account's deals they stand as
+    `account_<name>`. `removed` is true when the account was deleted.
+    """
+
+    account: str
+    fields: dict[str, Scalar]
+
+
+class RelationChanged(Event, frozen=True, tag="relation_changed"):
+    """Some fields of a record that ties people, accounts and activities to deals changed; only those are in `fields`.
+
+    A contact role, an association, an invitation to a meeting, a deal's own account and owner. On `people.events` the
+    key is the record, `deal_key(source, relation)`; `join` tells the one whom it concerns, and then `change` and
+    `version` are as in `ActivityChanged`. Fields, all optional, None for empty, the first four being keys:
+
+    * `deal`, `activity`: what somebody is tied to; with both, or with one of these and
+    * `person`, `account`, `owner`: who is tied to it
+    * `role`: what the CRM calls it
+    * `removed`: true when the tie was cut
+    """
+
+    relation: str
+    fields: dict[str, Scalar]
+    change: str = ""
+    version: Int64 = 0
+
+
+class RelatedChanged(Event, frozen=True, tag="related_changed"):
+    """All that is known of a deal's account or owner, on the deal that it concerns.
+
+    `role` says which of both, `subject` is its id as in the deal's `account_id` or `owner_id`. On the deal a field
+    stands as `<role>_<name>` as long as the deal names this subject. `change` and `version` as in `ActivityChanged`.
+    """
+
+    role: Literal["account", "owner"]
+    subject: str
+    fields: dict[str, Scalar]
+    change: str = ""
+    version: Int64 = 0
 
 
 class EngagementSeen(Event, frozen=True, tag="engagement_seen"):
@@ -202,6 +253,7 @@ DealEvent: TypeAlias = (
     | DealRemoved
     | DealGap
     | ActivityChanged
+    | RelatedChanged
     | IntentSeen
     | Tick
     | SourceGap
@@ -209,8 +261,10 @@ DealEvent: TypeAlias = (
     | LoadEnded
     | DefinitionsChanged
 )
-PeopleEvent: TypeAlias = ActivityChanged | PersonChanged | EngagementSeen | DefinitionsChanged
-AnyEvent: TypeAlias = DealEvent | PersonChanged | EngagementSeen
+PeopleEvent: TypeAlias = (
+    ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | DefinitionsChanged
+)
+AnyEvent: TypeAlias = DealEvent | PersonChanged | AccountChanged | RelationChanged | EngagementSeen
 
 #: Events that go to every partition of their topic instead of to one key.
 CONTROLS = (Tick, SourceGap, LoadStarted, LoadEnded, DefinitionsChanged)

@@ -39,7 +39,7 @@ Doc = dict[str, Any]
 
 SOURCES = {
     CRM: Source(name="salesforce", kind=SourceKind.SALESFORCE, tenant="acme", provides=frozenset(Provides)),
-    WEB: Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="acme", fields={"deal_source": "salesforce/acme"}),
+    WEB: Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="acme", deal_source="salesforce/acme"),
 }
 PARSERS = {name: parser(source) for name, source in SOURCES.items()}
 

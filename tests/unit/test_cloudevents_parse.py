@@ -13,7 +13,9 @@ from topics.sources.source import Source, SourceKind
 
 SOURCE = Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="acme")
 OF_CRM = msgspec.structs.replace(
-    SOURCE, fields={"deal_source": "salesforce/acme", "opp": "deal_id", "visitor": "contact_id", "pageUrl": "url"}
+    SOURCE,
+    deal_source="salesforce/acme",
+    fields={"opp": "deal_id", "visitor": "contact_id", "pageUrl": "url"},
 )
 EVENT: dict[str, object] = {
     "specversion": "1.0",

@@ -34,7 +34,7 @@ SALESFORCE = parser(
         own_client="DealSignals",
     )
 )
-CLOUDEVENTS = parser(Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="acme", fields={"deal_source": "sf/acme"}))
+CLOUDEVENTS = parser(Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="acme", deal_source="sf/acme"))
 PARSERS = [pytest.param(SALESFORCE, id="salesforce"), pytest.param(CLOUDEVENTS, id="cloudevents")]
 
 CHANGE: dict[str, Any] = {

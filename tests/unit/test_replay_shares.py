@@ -102,7 +102,7 @@ class Written(NamedTuple):
 
 SOURCES = (
     Source(name="salesforce", kind=SourceKind.SALESFORCE, tenant="default"),
-    Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="default", fields={"deal_source": "salesforce/default"}),
+    Source(name="web", kind=SourceKind.CLOUDEVENTS, tenant="default", deal_source="salesforce/default"),
 )
 PLAYBOOK = default_playbook()
 MAPPING: dict[str, object] = {

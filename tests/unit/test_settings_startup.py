@@ -45,8 +45,8 @@ def test_without_a_file_everything_is_ready(tmp_path: Path) -> None:
     ready = prepare({}, tmp_path)
     crm, web = ready.sources
     assert (crm.key, crm.grace_us) == ("salesforce/default", 120 * SECOND_US)
-    assert crm.provides == frozenset(Provides) - {Provides.ACCOUNTS}
-    assert (web.key, web.provides, web.fields) == ("web/default", frozenset(), {"deal_source": "salesforce/default"})
+    assert crm.provides == frozenset(Provides)
+    assert (web.key, web.provides, web.deal_source) == ("web/default", frozenset(), "salesforce/default")
     names = [topic.name for topic in ready.topics()]
     assert names[:2] == ["crm.raw.salesforce", "crm.raw.web"]
     assert names[-3:] == ["route.buying-signals", "route.champions", "route.demo-requests"]
@@ -78,14 +78,14 @@ TOLD = [
     ("the only source of deals is meant", CRM + WEB, "crm/acme"),
     ("its place in the file does not matter", WEB + CRM, "crm/acme"),
     ("named among several", CRM + OTHER + WEB + 'deal_source = "other/default"\n', "other/default"),
-    ("with no source of deals its subjects are its own", WEB, None),
+    ("with no source of deals its subjects are its own", WEB, ""),
 ]
 
 
 @pytest.mark.parametrize(("settings", "deals"), [row[1:] for row in TOLD], ids=[row[0] for row in TOLD])
-def test_whose_deals_a_source_of_intents_speaks_of(tmp_path: Path, settings: str, deals: str | None) -> None:
+def test_whose_deals_a_source_of_intents_speaks_of(tmp_path: Path, settings: str, deals: str) -> None:
     web = next(source for source in started(tmp_path, settings).sources if source.name == "web")
-    assert web.fields.get("deal_source") == deals
+    assert web.deal_source == deals
 
 
 @pytest.mark.parametrize("named", ["", 'deal_source = "crm/other"\n'])

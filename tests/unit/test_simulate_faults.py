@@ -24,7 +24,7 @@ from topics.sources.source import Provides, Source, SourceKind
 ROOT = Path(__file__).parents[2]
 START_MS = 1_735_689_600_000  # 2025-01-01
 CRM_SOURCE = Source(name=CRM, kind=SourceKind.SALESFORCE, tenant="t", provides=frozenset(Provides))
-WEB_SOURCE = Source(name=WEB, kind=SourceKind.CLOUDEVENTS, tenant="t", fields={"deal_source": CRM_SOURCE.key})
+WEB_SOURCE = Source(name=WEB, kind=SourceKind.CLOUDEVENTS, tenant="t", deal_source=CRM_SOURCE.key)
 PARSERS = {CRM: parser(CRM_SOURCE), WEB: parser(WEB_SOURCE)}
 DEFAULT = ROOT / "playbook" / "default.yaml"
 ORACLES = ROOT / "tests" / "integration" / "oracles" / "playbook.yaml"

@@ -23,7 +23,7 @@ from topics.sources.source import Provides, Source, SourceKind
 START_MS = 1_735_689_600_000  # 2025-01-01
 OPTIONS = Options(seed=7, deals=80, days=120, start_ms=START_MS)
 CRM_SOURCE = Source(name=CRM, kind=SourceKind.SALESFORCE, tenant="t", provides=frozenset(Provides), schemas=SCHEMAS)
-WEB_SOURCE = Source(name=WEB, kind=SourceKind.CLOUDEVENTS, tenant="t", fields={"deal_source": CRM_SOURCE.key})
+WEB_SOURCE = Source(name=WEB, kind=SourceKind.CLOUDEVENTS, tenant="t", deal_source=CRM_SOURCE.key)
 PARSERS = {CRM: parser(CRM_SOURCE), WEB: parser(WEB_SOURCE)}
 
 

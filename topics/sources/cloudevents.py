@@ -1,7 +1,7 @@
 """CloudEvents 1.x on Kafka, structured mode: what buyers do outside the CRM becomes `EngagementSeen`.
 
 One record is one row. The subject is named by the data or by extension attributes (`SUBJECTS`), or as `Source.fields`
-says; `fields["deal_source"]` is the key of the CRM whose ids those are (`salesforce/acme`), by default this source.
+says; `Source.deal_source` is the key of the CRM whose ids those are (`salesforce/acme`), by default this source.
 The only silent reason is tombstone; those of rejections are in `refusals`.
 """
 
@@ -25,8 +25,6 @@ SUBJECTS = {
     "contact_id": ("contact_id", "contactId", "contactid", "person_id", "personId", "personid"),
     "account_id": ("account_id", "accountId", "accountid", "company_id", "companyId", "companyid"),
 }
-#: The key of `Source.fields` that names a source, not a field.
-DEAL_SOURCE = "deal_source"
 
 _REQUIRED = ("id", "source", "type")
 _ATTRIBUTE_LIMIT = 1024
@@ -46,12 +44,11 @@ class Names(NamedTuple):
     @classmethod
     def of(cls, source: Source) -> Names:
         """The names of this source; its own come before the usual ones."""
-        renamed = {theirs: ours for theirs, ours in source.fields.items() if theirs != DEAL_SOURCE}
         subjects = {
-            ours: (*(theirs for theirs, name in renamed.items() if name == ours), *usual)
+            ours: (*(theirs for theirs, name in source.fields.items() if name == ours), *usual)
             for ours, usual in SUBJECTS.items()
         }
-        return cls(source.key, source.fields.get(DEAL_SOURCE, source.key), renamed, subjects)
+        return cls(source.key, source.subject_key, source.fields, subjects)
 
 
 def parse(source: Source, record: RawRecord) -> list[Outcome]:

@@ -36,7 +36,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     `fields`: the source's name of a field -> the canonical or the playbook's name, beside the parser's own table.
     `schemas`: entity -> the field names of its schema in order, which bitmaps need (Salesforce).
     `mapping`: the parsed mapping file, for tables. `grace_us`: how late its events may be (law 2).
-    `own_client`: changes whose origin names this client are our own write-backs and are dropped.
+    `own_client`: changes whose origin names this client are our own write-backs and are dropped. `deal_source`: the key
+    of the source whose ids this one speaks of (the CRM of a web site's events, or of an export); none: its own.
     """
 
     name: str
@@ -48,8 +49,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     mapping: dict[str, object] | None = None
     grace_us: int = 2 * MINUTE_US
     own_client: str = ""
+    deal_source: str = ""
 
     @property
     def key(self) -> str:
         """`<source>/<tenant>`, the prefix of every key of this source."""
         return f"{self.name}/{self.tenant}"
+
+    @property
+    def subject_key(self) -> str:
+        """The source whose deals, people and accounts this one speaks of."""
+        return self.deal_source or self.key
