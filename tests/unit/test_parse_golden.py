@@ -5,52 +5,26 @@ The payloads that others published lie beside the checkout; they are read in pla
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from topics.codec import encode
+from tests.unit.golden_sources import Golden, goldens, written
 from topics.events import DealChanged
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
 from topics.sources.registry import parse
 from topics.sources.source import Source, SourceKind
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "sources"
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "payloads"
 
 
-def _cases() -> list[Any]:
-    found = []
-    for path in sorted(GOLDEN.glob("*.json")):
-        document = json.loads(path.read_bytes())
-        source = msgspec.convert(document["source"], Source)
-        found += [
-            pytest.param(source, case["payload"], case["outcomes"], id=f"{path.stem}: {case['sentence']}")
-            for case in document["cases"]
-        ]
-    return found
-
-
-def _written(outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Accepted):
-        events = [json.loads(encode(event)) for event in outcome.events]
-        return {"events": events, "silent": outcome.silent, "dirt": list(outcome.dirt)}
-    if isinstance(outcome, Silent):
-        return {"silent": outcome.reason}
-    return {"rejected": outcome.reason, "detail": outcome.detail}
-
-
-@pytest.mark.parametrize(("source", "payload", "outcomes"), _cases())
-def test_a_golden_payload(source: Source, payload: object, outcomes: list[object]) -> None:
-    record = RawRecord(None, json.dumps(payload).encode())
-    assert [_written(outcome) for outcome in parse(source, record)] == outcomes
+@pytest.mark.parametrize("golden", [pytest.param(one, id=f"{one.stem}: {one.sentence}") for one in goldens()])
+def test_a_golden_payload(golden: Golden) -> None:
+    assert [written(outcome) for outcome in parse(golden.source, golden.record)] == golden.outcomes
 
 
 def test_no_two_golden_events_share_an_id() -> None:
-    ids = [event["id"] for case in _cases() for outcome in case.values[2] for event in outcome.get("events", ())]
+    ids = [event["id"] for golden in goldens() for outcome in golden.outcomes for event in outcome.get("events", ())]
     assert len(ids) >= 14
     assert len(set(ids)) == len(ids)
 
