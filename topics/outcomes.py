@@ -12,6 +12,9 @@ import msgspec
 
 from topics.events import AnyEvent
 
+#: A header of raw records: when a record that says no time of its own was read from the source (RFC 3339, with a zone).
+READ_AT_HEADER = "signals-read-at"
+
 
 class RawRecord(NamedTuple):
     """One record of a raw topic, as it was sent. `timestamp_us` is the broker's; 0 where there is none (files)."""
