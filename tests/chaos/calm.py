@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -18,6 +19,9 @@ from topics.catalog import DEAL_EVENTS
 
 LOOK_S = 0.5
 TELL_S = 10.0
+PATIENCE_S = 240.0
+"""How long a line waits for what takes seconds on a machine of its own. Nothing is judged by it: where other work goes
+on all is slow, and what never comes ends the line all the same."""
 
 
 def readers(ready: Ready) -> dict[str, tuple[str, ...]]:
@@ -47,6 +51,10 @@ class Gauge:
     def behind(self) -> dict[str, int]:
         """How many offsets each program has still to read."""
         return {name: sum(self._lags(name, topics).values()) for name, topics in self._readers.items()}
+
+    def places_of(self, program: str) -> list[TopicPartition]:
+        """Every partition that a program reads."""
+        return self.places(self._readers[program])
 
     def places(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Every partition of these topics."""
@@ -82,39 +90,52 @@ class Gauge:
 
 
 def calm(gauge: Gauge, newest_us: int, patience_s: float, beside: Sequence[str] = ()) -> float:
-    """Wait until all is read and T has reached the newest record; how long it took. Raises TimeoutError saying what.
+    """Wait until all is read and T has reached the newest record; how long it took.
 
-    Programs `beside` are not waited for.
+    Programs `beside` are not waited for. Raises TimeoutError, saying what, when it came no nearer for `patience_s`.
     """
-    began = time.monotonic()
-    told = began
+    began = nearer_s = told_s = time.monotonic()
     quiet = 0
-    behind: dict[str, int] = {}
-    tick_us = 0
-    while time.monotonic() < began + patience_s:
+    nearest = now = Distance({}, newest_us)
+    while time.monotonic() < nearer_s + patience_s:
         try:
-            behind, tick_us = gauge.behind(), gauge.last_tick_us()
+            now = Distance(gauge.behind(), max(0, newest_us - gauge.last_tick_us()))
         except KafkaError:
             quiet = 0
         else:
-            quiet = quiet + 1 if tick_us >= newest_us and not _waiting(behind, beside) else 0
-        if time.monotonic() > told + TELL_S:
-            told = time.monotonic()
-            say(f"behind: {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early")
+            quiet = quiet + 1 if now.arrived(beside) else 0
+            if not nearest.behind or now.left(beside) < nearest.left(beside):
+                nearest, nearer_s = now, time.monotonic()
+        if time.monotonic() > told_s + TELL_S:
+            told_s = time.monotonic()
+            say(str(now))
         if quiet > 1:
             return time.monotonic() - began
         time.sleep(LOOK_S)
-    message = (
-        f"not at rest after {patience_s:.0f} s: behind {behind}, T is {max(0, newest_us - tick_us) / 1e6:.0f} s early"
-    )
+    message = f"not at rest after {time.monotonic() - began:.0f} s, no nearer for {patience_s:.0f} s: {now}"
     raise TimeoutError(message)
 
 
-def _waiting(behind: Mapping[str, int], beside: Sequence[str]) -> bool:
-    return any(count for name, count in behind.items() if name not in beside)
+class Distance(NamedTuple):
+    """How far a run is from its rest: offsets to read by program, microseconds that T has to go."""
+
+    behind: Mapping[str, int]
+    early_us: int
+
+    def left(self, beside: Sequence[str]) -> int:
+        """One number that falls on the way; programs `beside` do not count."""
+        return self.early_us + sum(count for name, count in self.behind.items() if name not in beside)
+
+    def arrived(self, beside: Sequence[str]) -> bool:
+        """Whether nothing is left."""
+        return self.left(beside) == 0
+
+    def __str__(self) -> str:
+        """For a person."""
+        return f"behind: {self.behind}, T is {self.early_us / 1e6:.0f} s early"
 
 
-def until(what: str, condition: Callable[[], bool], patience_s: float = 60.0) -> float:
+def until(what: str, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
     """Wait until something holds; how long it took. Raises TimeoutError."""
     began = time.monotonic()
     while not condition():

@@ -9,25 +9,24 @@ from tests.chaos.calm import until
 from tests.chaos.crew import Worker
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
-from tests.chaos.records import UNTIDY, records
+from tests.chaos.records import UNTIDY, supply
 from tests.chaos.scene import ALL, Scene, scene
 from tests.chaos.tuning import Tuning
 
 WORKERS = 2
-DEATH_S = 60.0
 SETTLING = ("join", "detect", "notify")
 """The programs with a state that changes with their batches; that of `send` changes message by message."""
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(5_000, 60_000), UNTIDY)
+    count = scale.of(5_000, 60_000)
     with scene(Tuning(session_s=3, store="rocksdb")) as stage:
         stage.staffed(WORKERS)
-        with Feed(stage.site.broker, emitted, rate=scale.of(40, 100)) as feed:
+        with Feed(stage.site.broker, supply(scale.seed, count, UNTIDY), rate=scale.of(40, 100)) as feed:
             died = sum(_died_at(stage, where, nth) for nth in range(1, scale.of(1, 3) + 1) for where in Boundary)
             if feed.done:
                 return Verdict(passed=False, figure="the records ended before the boundaries were through")
-            feed.hurry()
+            feed.enough(count)
             found = stage.judged(feed, scale.of(150, 600))
     return Verdict(not found.wrong, f"{died} deaths at {len(Boundary)} boundaries, {found.figure}", found.wrong)
 
@@ -41,7 +40,7 @@ def _died_at(stage: Scene, where: Boundary, nth: int) -> int:
         worker.start(Strike(where, nth))
     if where is Boundary.REVOKED:
         _rebalance(stage, programs)
-    until(f"all die {where}", lambda: not any(worker.alive for worker in doomed), DEATH_S)
+    until(f"all die {where}", lambda: not any(worker.alive for worker in doomed))
     wrong = [f"{worker.name}: {worker.exit_code}" for worker in doomed if worker.exit_code != -signal.SIGKILL]
     if wrong:
         message = f"{where}: ended otherwise than killed: {', '.join(wrong)}"
@@ -56,7 +55,7 @@ def _rebalance(stage: Scene, programs: tuple[str, ...]) -> None:
     """Make every group share its partitions anew, once the doomed have theirs: the second worker leaves and returns."""
     others: list[Worker] = [stage.crew.workers[f"{program}-2"] for program in programs]
     doomed = [stage.crew.workers[f"{program}-1"] for program in programs]
-    until("the doomed have partitions", lambda: all(worker.ready() or not worker.alive for worker in doomed), DEATH_S)
+    until("the doomed have partitions", lambda: all(worker.ready() or not worker.alive for worker in doomed))
     for worker in others:
         worker.stop()
         worker.start()

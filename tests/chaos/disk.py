@@ -17,27 +17,26 @@ from tests.chaos.calm import until
 from tests.chaos.crew import Worker
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
-from tests.chaos.records import UNTIDY, records
+from tests.chaos.records import UNTIDY, supply
 from tests.chaos.scene import scene
 from tests.chaos.tuning import Tuning
 
 SIZE_MB = 96
 VICTIM = "detect-1"
-END_S = 90.0
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(4_000, 40_000), UNTIDY)
+    count = scale.of(4_000, 40_000)
     rounds = scale.of(1, 4)
     with scene(Tuning(session_s=3, store="rocksdb")) as stage, _disk(stage.site.folder / VICTIM / "data") as disk:
         stage.staffed(2)
         victim = stage.crew.workers[VICTIM]
-        with Feed(stage.site.broker, emitted, rate=scale.of(50, 100)) as feed:
+        with Feed(stage.site.broker, supply(scale.seed, count, UNTIDY), rate=scale.of(50, 100)) as feed:
             for _ in range(rounds):
                 _fill(victim, disk)
             if feed.done:
                 return Verdict(passed=False, figure="the records ended before the disk was full")
-            feed.hurry()
+            feed.enough(count)
             found = stage.judged(feed, scale.of(150, 600))
         silent = () if "No space left" in victim.log or "too large" in victim.log else ("it did not say why it ended",)
     wrong = (*found.wrong, *silent)
@@ -46,16 +45,16 @@ def _run(scale: Scale) -> Verdict:
 
 def _fill(victim: Worker, disk: Disk) -> None:
     """Fill the disk until the worker ends by it, make room, and start it again."""
-    until("the worker has partitions", lambda: victim.metric("signals_engine_state_keys") > 0, END_S)
+    until("the worker has partitions", lambda: victim.metric("signals_engine_state_keys") > 0)
     disk.fill(victim)
-    took = until("the worker ends", lambda: not victim.alive, END_S)
+    took = until("the worker ends", lambda: not victim.alive)
     say(f"{VICTIM} ended with {victim.exit_code} after {took:.1f} s on a full disk")
     if victim.exit_code != 1:
         message = f"{VICTIM} ended with {victim.exit_code}, not 1"
         raise RuntimeError(message)
     disk.clear()
     victim.start()
-    until("it is ready again", victim.ready, END_S)
+    until("it is ready again", victim.ready)
 
 
 class Disk:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from tests.chaos.crew import Crew
+from tests.chaos.crew import Crew, Worker
 from tests.chaos.feed import Feed
 from tests.chaos.lines import say
 
@@ -34,23 +34,29 @@ def strikes(seed: int, names: Sequence[str], count: int) -> list[Kill]:
     return [Kill(at, name, rng.uniform(*RESTART_S)) for at, name in zip(moments, workers, strict=True)]
 
 
-def strike_while_fed(crew: Crew, feed: Feed, planned: Sequence[Kill], also: Callable[[], None] = lambda: None) -> int:
-    """Kill as planned while the feed runs, and bring back to life; how many were killed. `also` runs between."""
+def strike_while_fed(crew: Crew, feed: Feed, planned: Sequence[Kill]) -> int:
+    """Kill as planned while the feed runs, and bring back to life; how many were killed.
+
+    A worker that is away when its turn comes is waited for. Raises RuntimeError when one ended by itself.
+    """
     waiting = list(planned)
-    away: list[tuple[float, str]] = []
-    killed = 0
-    while waiting or away or not feed.done:
-        while waiting and waiting[0].at <= feed.share:
-            strike = waiting.pop(0)
-            worker = crew.workers[strike.worker]
-            if worker.alive:
-                worker.kill()
-                killed += 1
+    back_at_s: dict[str, float] = {}
+    while waiting or back_at_s or not feed.done:
+        for strike in [each for each in waiting if each.at <= feed.share]:
+            if strike.worker not in back_at_s:
+                _kill(crew.workers[strike.worker])
+                waiting.remove(strike)
+                back_at_s[strike.worker] = time.monotonic() + strike.away_s
                 say(f"killed {strike.worker} at {feed.share:.1%} of the records, back in {strike.away_s:.1f} s")
-                away.append((time.monotonic() + strike.away_s, strike.worker))
-        for back in [each for each in away if each[0] <= time.monotonic()]:
-            away.remove(back)
-            crew.workers[back[1]].start()
-        also()
+        for name in [name for name, at_s in back_at_s.items() if at_s <= time.monotonic()]:
+            del back_at_s[name]
+            crew.workers[name].start()
         time.sleep(0.05)
-    return killed
+    return len(planned)
+
+
+def _kill(worker: Worker) -> None:
+    if not worker.alive:
+        message = f"{worker.name} had ended by itself, with {worker.exit_code}"
+        raise RuntimeError(message)
+    worker.kill()

@@ -39,6 +39,7 @@ class Feed:
         self.sent = 0
         self.failure: BaseException | None = None
         self._broker, self._records, self._rate = broker, records, rate
+        self._count = len(records)
         self._producer: AIOKafkaProducer | None = None
         self._tick_us = records[0].record.timestamp_us
         self._over = threading.Event()
@@ -47,29 +48,34 @@ class Feed:
     @property
     def share(self) -> float:
         """Which share of the records is acknowledged."""
-        return self.sent / len(self._records)
+        return self.sent / self._count
 
     @property
     def done(self) -> bool:
         """Whether all is sent. Raises what ended it early."""
         if self.failure is not None:
             raise self.failure
-        return self.sent == len(self._records)
+        return self.sent == self._count
 
     @property
     def newest_us(self) -> int:
         """The largest timestamp of all records, in the broker's milliseconds."""
-        return max(one.record.timestamp_us for one in self._records) // 1000 * 1000
+        return max(one.record.timestamp_us for one in self._records[: self._count]) // 1000 * 1000
 
-    def hurry(self) -> None:
-        """Send the rest as fast as it goes."""
+    def enough(self, count: int) -> None:
+        """Send up to `count` records as fast as it goes, no more than are on their way where it is past that."""
         self._rate = 0.0
+        self._count = min(self._count, max(count, self.sent + CHUNK))
 
     def wait(self, patience_s: float) -> None:
-        """Return when all is sent. Raises TimeoutError."""
-        self._thread.join(patience_s)
+        """Return when all is sent. Raises TimeoutError when nothing was for `patience_s`."""
+        while self._thread.is_alive():
+            before = self.sent
+            self._thread.join(patience_s)
+            if self._thread.is_alive() and self.sent == before:
+                break
         if not self.done:
-            message = f"{self.sent} of {len(self._records)} records sent in {patience_s:.0f} s"
+            message = f"{self.sent} of {self._count} records sent, and none for {patience_s:.0f} s"
             raise TimeoutError(message)
 
     def __enter__(self) -> Self:
@@ -92,10 +98,9 @@ class Feed:
         watching = asyncio.create_task(self._watch_clock())
         began = time.monotonic()
         try:
-            for start in range(0, len(self._records), CHUNK):
-                pause = began + start / self._rate - time.monotonic() if self._rate else 0.0
-                await asyncio.sleep(max(0.0, pause))
-                chunk = self._records[start : start + CHUNK]
+            while self.sent < self._count:
+                await self._pace(began)
+                chunk = self._records[self.sent : min(self.sent + CHUNK, self._count)]
                 if not await self._may_go(chunk) or not await self._sent_at_last(chunk):
                     return
                 self.sent += len(chunk)
@@ -103,6 +108,11 @@ class Feed:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await self._disconnect()
+
+    async def _pace(self, began: float) -> None:
+        """Wait until the next chunk is due."""
+        while (rate := self._rate) and (pause := began + self.sent / rate - time.monotonic()) > 0:  # noqa: ASYNC110  # set by another thread
+            await asyncio.sleep(min(pause, PAUSE_S))
 
     async def _may_go(self, records: Sequence[Emitted]) -> bool:
         """Wait until the clock is near enough; False when told to stop."""

@@ -11,25 +11,24 @@ from tests.chaos.calm import until
 from tests.chaos.crew import Worker
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
-from tests.chaos.records import UNTIDY, records
+from tests.chaos.records import UNTIDY, supply
 from tests.chaos.scene import ALL, Scene, scene
 from tests.chaos.tuning import Tuning
 
 WORKERS = 2
-FREEZE_S = 60.0
 LOST = "signals_engine_transactions_lost_total"
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(4_000, 60_000), UNTIDY)
+    count = scale.of(4_000, 60_000)
     session_s = scale.of(3, 10)
     with scene(Tuning(session_s=session_s)) as stage:
         stage.staffed(WORKERS)
-        with Feed(stage.site.broker, emitted, rate=scale.of(60, 100)) as feed:
+        with Feed(stage.site.broker, supply(scale.seed, count, UNTIDY), rate=scale.of(60, 100)) as feed:
             fenced = sum(_freeze(stage, session_s) for _ in range(scale.of(1, 3)))
             if feed.done:
                 return Verdict(passed=False, figure="the records ended before all were frozen")
-            feed.hurry()
+            feed.enough(count)
             found = stage.judged(feed, scale.of(150, 600))
     rounds = len(ALL) * scale.of(1, 3)
     missed = () if fenced == rounds else (f"{rounds - fenced} of {rounds} were not fenced when they went on",)
@@ -43,14 +42,13 @@ def _freeze(stage: Scene, session_s: float) -> int:
     for worker in doomed:
         worker.kill()
         worker.start(Strike(Boundary.WRITTEN, 2, signal.SIGSTOP))
-    until("all are frozen inside a transaction", lambda: all(map(_stopped, doomed)), FREEZE_S)
+    until("all are frozen inside a transaction", lambda: all(map(_stopped, doomed)))
     say(f"{len(doomed)} workers frozen inside a transaction")
     time.sleep(session_s + 1)
-    before = {program: _held(stage.crew.workers[f"{program}-2"]) for program in ALL}
-    say(f"the others hold {sum(before.values()):.0f} partitions")
+    until("the others have taken over", lambda: all(_holds_all(stage, program) for program in ALL))
     for worker in doomed:
         worker.signal(signal.SIGCONT)
-    until("all are fenced or gone", lambda: all(_fenced(worker) for worker in doomed), FREEZE_S)
+    until("all are fenced or gone", lambda: all(_fenced(worker) for worker in doomed))
     return sum(map(_fenced, doomed))
 
 
@@ -62,8 +60,10 @@ def _stopped(worker: Worker) -> bool:
     return text.rsplit(")", 1)[1].split()[0] == "T"
 
 
-def _held(worker: Worker) -> float:
-    return worker.metric("signals_engine_partitions")
+def _holds_all(stage: Scene, program: str) -> bool:
+    """Whether the second worker has every partition of what the program reads, with its state loaded."""
+    worker, wanted = stage.crew.workers[f"{program}-2"], len(stage.gauge.places_of(program))
+    return worker.metric("signals_engine_partitions") == wanted and worker.ready()
 
 
 def _fenced(worker: Worker) -> bool:

@@ -13,7 +13,7 @@ from random import Random
 
 from engine.records import Record
 from programs.definitions import default_text, read_playbook
-from tests.chaos.calm import until
+from tests.chaos.calm import PATIENCE_S, until
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.oracle import Logs, versions_of
@@ -25,6 +25,7 @@ from topics.codec import decode_signal
 
 WORKERS = 2
 REPOSITORY = Path(__file__).parents[2]
+SHARE_S = 600.0
 LATEST_KILL_S = 1.5
 """A publisher needs about as long from its start to its end."""
 
@@ -41,9 +42,9 @@ def _run(scale: Scale) -> Verdict:
         with Feed(stage.site.broker, emitted, rate=150) as feed:
             for number in range(rounds):
                 share = (number + 1) / (rounds + 1)
-                until(f"{share:.0%} of the records are sent", lambda: feed.share > share, 600)  # noqa: B023  # called before the next round
+                until(f"{share:.0%} of the records are sent", lambda: feed.share > share, SHARE_S)  # noqa: B023  # called before the next round
                 _publish(stage, files[number % 2], rng)
-            feed.hurry()
+            feed.enough(len(emitted))
             found = stage.judged(feed, scale.of(150, 600), replayed=False)
     said = Counter(_versions(found.logs[DEAL_SIGNALS]))
     wrong = (*found.wrong, *_elsewhere(found.logs, last), *(() if len(said) > 1 else ("no signal by the new one",)))
@@ -74,7 +75,7 @@ def _publish(stage: Scene, file: Path, rng: Random) -> None:
     first.communicate()
     say(f"a publisher was killed, exit code {first.returncode}")
     second = _publisher(stage, file)
-    words, _ = second.communicate(timeout=60)
+    words, _ = second.communicate(timeout=PATIENCE_S)
     if second.returncode != 0:
         message = f"publishing ended with {second.returncode}: {words}"
         raise RuntimeError(message)

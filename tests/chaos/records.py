@@ -15,20 +15,27 @@ UNTIDY = Trouble(horizon_us=HOUR_US, late=0.3, repeated=0.1, garbage=0.05)
 """The issue's: 5 % garbage, 10 % duplicates, reordering over an hour."""
 
 DAYS = 45
+SUPPLY = 4
+"""A line whose faults must find records coming in ends when they are through: on a busy machine they take longer."""
 _PER_DEAL = 12
 _HOT_COMMITS = 1_900_000_000_000_000_000  # beyond those of the simulation
 _HOT_USER = "005Sm0000000001IAA"
 
 
-def records(seed: int, count: int, trouble: Trouble = TIDY) -> list[Emitted]:
-    """The first `count` records."""
+def records(seed: int, count: int, trouble: Trouble = TIDY, times: int = 1) -> list[Emitted]:
+    """The first `count` records, and as dense as they are so many times as many."""
     deals = count // _PER_DEAL
-    made = simulate(Options(seed=seed, deals=deals, days=DAYS, start_ms=START_MS, trouble=trouble))
-    found = [emitted for emitted, _ in zip(made, range(count), strict=False)]
-    if len(found) < count:
-        message = f"the simulation ends after {len(found)} of {count} records"
+    made = simulate(Options(seed=seed, deals=times * deals, days=times * DAYS, start_ms=START_MS, trouble=trouble))
+    found = [emitted for emitted, _ in zip(made, range(times * count), strict=False)]
+    if len(found) < times * count:
+        message = f"the simulation ends after {len(found)} of {times * count} records"
         raise ValueError(message)
     return found
+
+
+def supply(seed: int, count: int, trouble: Trouble = TIDY) -> list[Emitted]:
+    """As dense as `count` records, and several times as many: for a line that may take longer, to be cut short."""
+    return records(seed, count, trouble, SUPPLY)
 
 
 def with_hot_deal(emitted: list[Emitted]) -> list[Emitted]:

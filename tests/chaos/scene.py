@@ -37,7 +37,6 @@ from topics.views import DealView
 ALL = tuple(BUILDS)
 PRODUCTION = Tuning()
 NOTHING: Mapping[str, str] = {}
-READY_S = 90.0
 SHOWN = 3
 LAST_LINES = 3
 
@@ -54,7 +53,7 @@ class Scene(NamedTuple):
         """Start so many workers of each program, and wait until all are ready."""
         for program in programs:
             self.crew.add(program, count)
-        took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()), READY_S)
+        took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()))
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
     def judged(

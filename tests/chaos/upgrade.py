@@ -17,7 +17,7 @@ from tests.chaos.calm import until
 from tests.chaos.feed import Feed
 from tests.chaos.lines import Line, Scale, Verdict, say
 from tests.chaos.oracle import Logs, Slot
-from tests.chaos.records import UNTIDY, records
+from tests.chaos.records import UNTIDY, supply
 from tests.chaos.scene import ALL, Scene, scene
 from tests.chaos.site import PARTITIONS
 from tests.chaos.tuning import Tuning
@@ -26,20 +26,21 @@ from topics.catalog import STATE_DETECT
 GOLDEN = Path(__file__).parents[1] / "golden" / "states"
 WORKERS = 2
 COPIES = 40
-READY_S = 60.0
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = records(scale.seed, scale.of(4_000, 30_000), UNTIDY)
+    count = scale.of(4_000, 30_000)
     file = max(GOLDEN.glob("schema_*.json"))
     seeds = _seeds(json.loads(file.read_text(encoding="utf-8")))
     with scene(Tuning(session_s=3)) as stage:
         rows = [Output(STATE_DETECT, key, value, partition=partition) for (partition, key), value in seeds.items()]
         produce(stage.site.broker, rows)
         stage.staffed(WORKERS)
-        with Feed(stage.site.broker, emitted, rate=scale.of(40, 100)) as feed:
+        with Feed(stage.site.broker, supply(scale.seed, count, UNTIDY), rate=scale.of(40, 100)) as feed:
             _roll(stage)
-            feed.hurry()
+            if feed.done:
+                return Verdict(passed=False, figure="the records ended before all workers were replaced")
+            feed.enough(count)
             found = stage.judged(feed, scale.of(150, 600), replayed=False, seeds={STATE_DETECT: seeds})
     rewritten, unread = _read_on(found.logs, seeds)
     wrong = (*found.wrong, *unread, *(() if rewritten else ("no state was written in the present form",)))
@@ -74,7 +75,7 @@ def _roll(stage: Scene) -> None:
         for worker in stage.crew.of(program):
             worker.stop()
             worker.start()
-            until(f"{worker.name} is ready again", worker.ready, READY_S)
+            until(f"{worker.name} is ready again", worker.ready)
     say(f"{len(stage.crew.workers)} workers replaced, one after another")
 
 
