@@ -13,7 +13,7 @@ from collections.abc import Mapping as AbstractMapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, get_args
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, TypeVar, get_args
 from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -83,7 +83,9 @@ class MappingError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a mapping file: frozen, nothing unknown in it, and every problem of it at once."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="after")
@@ -95,6 +97,9 @@ class _Part(BaseModel):
     def _problems(self) -> Iterator[str]:
         """What the fields cannot say one by one."""
         yield from ()
+
+
+PartT = TypeVar("PartT", bound=Part)
 
 
 def _inconsistent(found: list[str]) -> PydanticCustomError:
@@ -110,7 +115,7 @@ Formats = Annotated[tuple[Format, ...], BeforeValidator(_as_tuple)]
 Stages = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
-class When(_Part):
+class When(Part):
     """Where the time of an event stands, and how it is written. A `day` means its midnight in the mapping's zone."""
 
     column: ColumnName
@@ -121,7 +126,7 @@ class When(_Part):
         yield from _format_problems(self.type, self.format)
 
 
-class Column(_Part):
+class Column(Part):
     """One column: what it becomes, how it is written, what to repair in it and what to expect of it."""
 
     to: FieldName
@@ -155,7 +160,7 @@ def _as_column(value: object) -> object:
 Columns = dict[ColumnName, Annotated[Column, BeforeValidator(_as_column)]]
 
 
-class _File(_Part):
+class _File(Part):
     file: str = Field(min_length=1, description="a name or a glob under the folder that is loaded; .gz is unpacked")
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
@@ -205,7 +210,7 @@ class _DealRows(_Rows):
         yield from _type_problems(self.columns, _deal_types)
 
 
-class Changes(_Part):
+class Changes(Part):
     """A history in which each row changes one field: the column with its name, the column with its new value."""
 
     field: ColumnName
@@ -272,7 +277,7 @@ class Activity(_Rows):
         return super().own_columns() | ({self.id} if self.id else set())
 
 
-class Milestone(_Part):
+class Milestone(Part):
     """A dated column: on that date the deal entered this stage (of several: the one that the row's stage names).
 
     `reveals` are columns that were filled in on that date, which the dates before could not know.
@@ -312,7 +317,7 @@ Table: TypeAlias = Annotated[History | Activity | Milestones | Lookup, Field(dis
 RowTable: TypeAlias = History | Activity | Milestones
 
 
-class Mapping(_Part):
+class Mapping(Part):
     """Everything that a folder of tables needs to become events. The order of `tables` decides between equal times."""
 
     version: Literal[1] = 1
@@ -362,8 +367,13 @@ class Mapping(_Part):
 
 def load(data: object) -> Mapping:
     """The mapping that a file's content describes. Raises MappingError with every problem."""
+    return validated(Mapping, data)
+
+
+def validated(model: type[PartT], data: object) -> PartT:
+    """A file's content as this model. Raises MappingError with every problem."""
     try:
-        return Mapping.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         raise MappingError(_problems_of(error)) from error
 
