@@ -118,6 +118,10 @@ class LiveFeed(Feed):
         """The clock is the wall's: T has no record to reach."""
         return 0
 
+    def end(self) -> None:
+        """Its time is over now."""
+        self._seconds = 0.0
+
     async def _feed(self) -> None:
         try:
             if await self._sent_at_last(self._records):
