@@ -19,10 +19,20 @@ class Silence(StrEnum):
     # gaps of what is no deal: the state stays as it was until the next full record
     ACTIVITY_GAP = "activity_gap"
     PERSON_GAP = "person_gap"
+    # CloudEvents
+    EMPTY_BATCH = "empty_batch"
+    # Debezium
+    TABLE_NOT_READ = "table_not_read"
+    NOT_A_ROW = "not_a_row"
+    MESSAGE = "message"
+    TRUNCATED = "truncated"
     # tables
     UNDATED = "undated"
     FIELD_UNMAPPED = "field_unmapped"
     NO_DEAL = "no_deal"
+    UNCHANGED = "unchanged"
+    OLDER_SNAPSHOT = "older_snapshot"
+    MISSING_KEPT = "missing_kept"
 
 
 class Dirt(StrEnum):
@@ -31,6 +41,9 @@ class Dirt(StrEnum):
     # JSON
     NOT_SCALAR = "not_scalar"
     DIFFED = "diffed"
+    # Debezium
+    NOT_SENT = "not_sent"
+    CONNECTOR_CLOCK = "connector_clock"
     # tables
     REPAIRED = "repaired"
     TRIMMED = "trimmed"
@@ -39,3 +52,4 @@ class Dirt(StrEnum):
     UNMATCHED = "unmatched"
     CONTRADICTION = "contradiction"
     AGAIN = "again"
+    AMBIGUOUS = "ambiguous"

@@ -1,4 +1,4 @@
-"""CloudEvents in structured mode become engagements, keyed by the subject that they name."""
+"""CloudEvents, however a record holds them, become engagements, keyed by the subject that they name."""
 
 from __future__ import annotations
 
@@ -132,13 +132,74 @@ def test_a_tombstone_is_silent() -> None:
     assert read(None, headers=()) == [Silent("tombstone")]
 
 
-BINARY = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("content-type", b"application/json"))
+BINARY = (("ce_specversion", b"1.0"), ("ce_id", b"e-1"), ("content-type", b"application/json"))
+NAMED = (("ce_type", b"com.example.demo.requested"), ("ce_source", b"/site"), ("ce_time", b"2024-01-01T10:00:00Z"))
+BATCH = ("content-type", b"application/cloudevents-batch+json; charset=utf-8")
+BASE64: dict[str, object] = {**EVENT, "data": None, "datacontenttype": "application/json"}
 DEBEZIUM = {"before": None, "after": {"id": 1}, "source": {"ts_ms": 1}, "op": "c"}
 
+
+def test_a_binary_event_says_what_the_structured_one_says() -> None:
+    assert read({"deal_id": "006A", "page": "/demo"}, headers=(*BINARY, *NAMED)) == read(EVENT)
+
+
+@pytest.mark.parametrize("value", [None, b"", b"<visit/>"])
+def test_a_binary_event_without_data_in_json_is_an_event_all_the_same(value: bytes | None) -> None:
+    headers = (("ce_specversion", b"1.0"), ("ce_id", b"e-1"), *NAMED, ("ce_dealid", b"7"))
+    (outcome,) = read(value, headers=headers)
+    assert isinstance(outcome, Accepted)
+    (event,) = outcome.events
+    assert isinstance(event, EngagementSeen)
+    assert (event.deal, event.data) == ("web/acme:7", {})
+
+
+def test_header_values_are_text_as_it_stands() -> None:
+    """The Kafka binding knows no percent encoding, unlike that of HTTP; names of headers come in any case."""
+    headers = (*BINARY, *NAMED, ("CE_Type", "büro%20besucht".encode()))
+    (outcome,) = read({"deal_id": "1"}, headers=headers)
+    assert isinstance(outcome, Accepted)
+    (event,) = outcome.events
+    assert isinstance(event, EngagementSeen)
+    assert event.kind == "büro%20besucht"
+
+
+def test_a_null_value_is_a_tombstone_of_anything_but_a_binary_event() -> None:
+    assert read(None, headers=(CONTENT_TYPE,)) == [Silent("tombstone")]
+    assert read(None, headers=(("content-type", b"application/json"),)) == [Silent("tombstone")]
+
+
+def test_a_batch_is_a_row_per_event() -> None:
+    events = [EVENT, {**EVENT, "id": "e-2"}, {**EVENT, "time": "noon"}, 7]
+    one, two, bad, worse = read(msgspec.json.encode(events), headers=(BATCH,))
+    assert [one] == read(EVENT)
+    assert isinstance(two, Accepted)
+    assert isinstance(bad, Rejected)
+    assert isinstance(worse, Rejected)
+    assert (bad.reason, worse.reason) == ("bad_time", "not_an_object")
+    assert read(b"[]", headers=(BATCH,)) == [Silent("empty_batch")]
+
+
+def test_data_in_base64_are_read_as_their_type_says() -> None:
+    event = {**BASE64, "data_base64": "eyJkZWFsX2lkIjoiMDA2QSIsInBhZ2UiOiIvZGVtbyJ9"}
+    assert read(event) == read(EVENT)
+    opaque = {**event, "datacontenttype": "image/png", "data_base64": "iVBORw0KGgo=", "dealid": "006A"}
+    assert seen(opaque).data == {}
+
+
 REJECTED: list[tuple[str, list[Outcome], str]] = [
-    ("binary mode", read({"message": "x"}, headers=BINARY), "binary_mode"),
-    ("binary mode, header names in capitals", read(EVENT, headers=(("CE_id", b"1"),)), "binary_mode"),
-    ("binary mode without data", read(None, headers=BINARY), "binary_mode"),
+    ("binary mode without a type", read({"deal_id": "1"}, headers=BINARY), "missing_attribute"),
+    ("binary mode, header names in capitals", read(EVENT, headers=(("CE_id", b"1"),)), "not_a_cloudevent"),
+    ("binary mode, about nobody", read(None, headers=(*BINARY, *NAMED)), "no_subject"),
+    ("binary mode, a header that is no text", read(None, headers=(*BINARY, ("ce_type", b"\xff"))), "bad_header"),
+    ("binary mode, data that are no JSON", read(b"{", headers=(*BINARY, *NAMED)), "not_json"),
+    ("binary mode, version 0.3", read(None, headers=(*BINARY, ("ce_specversion", b"0.3"))), "specversion"),
+    ("an event in Avro", read(EVENT, headers=(("content-type", b"application/cloudevents+avro"),)), "event_format"),
+    ("a batch that is one event", read(EVENT, headers=(BATCH,)), "wrong_type"),
+    ("a batch of a number", read(b"[1]", headers=(BATCH,)), "not_an_object"),
+    ("base64 that is none", read({**EVENT, "data": None, "data_base64": "?"}), "wrong_type"),
+    ("base64 that is a number", read({**EVENT, "data": None, "data_base64": 1}), "wrong_type"),
+    ("data twice", read({**EVENT, "data_base64": "e30="}), "wrong_type"),
+    ("base64 of what is no JSON", read(BASE64 | {"data_base64": "ew=="}), "not_json"),
     ("not JSON", read(b"\xff\xfe"), "not_json"),
     ("a batch", read(b"[]"), "not_an_object"),
     ("a change of a database", read(msgspec.json.encode(DEBEZIUM)), "not_a_cloudevent"),

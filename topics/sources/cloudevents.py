@@ -1,21 +1,23 @@
-"""CloudEvents 1.x on Kafka, structured mode: what buyers do outside the CRM becomes `EngagementSeen`.
+"""CloudEvents 1.x on Kafka: what buyers do outside the CRM becomes `EngagementSeen`.
 
-One record is one row. The subject is named by the data or by extension attributes (`SUBJECTS`), or as `Source.fields`
-says; `Source.deal_source` is the key of the CRM whose ids those are (`salesforce/acme`), by default this source.
-The only silent reason is tombstone; those of rejections are in `refusals`.
+One event is one row; how a record holds it, or several of them, is in `cloudevents_modes`. The subject is named by the
+data or by extension attributes (`SUBJECTS`), or as `Source.fields` says; `Source.deal_source` is the key of the CRM
+whose ids those are (`salesforce/acme`), by default this source.
+Silent reasons: tombstone, empty_batch; those of rejections are in `refusals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from topics.events import EngagementSeen, Scalar, deal_key, event_id
 from topics.instants import parse_rfc3339
-from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
+from topics.outcomes import Accepted, Outcome, Parser, RawRecord
+from topics.sources.cloudevents_modes import CloudEvent, Message, messages
 from topics.sources.field_values import event_time, scalar
-from topics.sources.json_records import json_object, that_fit
+from topics.sources.json_records import that_fit
 from topics.sources.refusals import Reason, RefusedError, shown
 from topics.sources.source import Source
 
@@ -29,8 +31,6 @@ SUBJECTS = {
 _REQUIRED = ("id", "source", "type")
 _ATTRIBUTE_LIMIT = 1024
 _ID_LIMIT = 128
-_CONTENT_TYPE = "content-type"
-_STRUCTURED = b"application/cloudevents"
 
 
 class Names(NamedTuple):
@@ -62,30 +62,25 @@ def parser(source: Source) -> Parser:
 
 
 def _parse(names: Names, record: RawRecord) -> list[Outcome]:
-    if _is_binary(record):
-        return [Rejected(Reason.BINARY_MODE.value, "the event is in ce_ headers; send it in structured mode")]
-    if record.value is None:
-        return [Silent("tombstone")]
+    outcomes = [_outcome(names, message, record.timestamp_us) for message in messages(record)]
+    return outcomes if record.value is None else that_fit(record.value, outcomes)
+
+
+def _outcome(names: Names, message: Message, broker_us: int) -> Outcome:
+    if not isinstance(message, CloudEvent):
+        return message
     try:
-        return that_fit(record.value, [_read(names, json_object(record.value), record.timestamp_us)])
+        return _read(names, message, broker_us)
     except RefusedError as fault:
-        return [Rejected(fault.reason, fault.detail)]
+        return fault.rejected()
 
 
-def _is_binary(record: RawRecord) -> bool:
-    if not record.headers:
-        return False
-    headers = {name.lower(): value or b"" for name, value in record.headers}  # Kafka allows a header without a value
-    structured = headers.get(_CONTENT_TYPE, b"").strip().lower().startswith(_STRUCTURED)
-    return not structured and any(name.startswith("ce_") for name in headers)
-
-
-def _read(names: Names, event: dict[str, Any], broker_us: int) -> Outcome:
-    identity, origin, kind = _attributes(event)
-    at_us = _time(event.get("time"), broker_us)
-    data = event.get("data")
-    data = data if isinstance(data, dict) else {}
-    deal, person, account = (_subject(names, ours, data, event) for ours in SUBJECTS)
+def _read(names: Names, event: CloudEvent, broker_us: int) -> Outcome:
+    attributes = event.attributes
+    identity, origin, kind = _attributes(attributes)
+    at_us = _time(attributes.get("time"), broker_us)
+    data = event.data if isinstance(event.data, dict) else {}
+    deal, person, account = (_subject(names, ours, data, attributes) for ours in SUBJECTS)
     subject = deal or person or account
     if subject is None:
         raise RefusedError(Reason.NO_SUBJECT, f"no deal, contact or account in {shown(kind)}")

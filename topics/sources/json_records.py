@@ -17,16 +17,21 @@ _decode = msgspec.json.Decoder().decode
 _SURELY_SMALL_BYTES = EVENT_LIMIT_BYTES // 4
 
 
-def json_object(value: bytes) -> dict[str, Any]:
-    """The object that the bytes hold. Raises RefusedError: record_too_large, not_json, not_an_object."""
+def json_value(value: bytes) -> Any:  # noqa: ANN401 - whatever JSON is
+    """What the bytes say as JSON. Raises RefusedError: record_too_large, not_json."""
     if len(value) > RECORD_LIMIT_BYTES:
         raise RefusedError(Reason.RECORD_TOO_LARGE, f"{len(value)} bytes, at most {RECORD_LIMIT_BYTES} are read")
     try:
-        document = _decode(value)
+        return _decode(value)
     except (msgspec.MsgspecError, ValueError) as error:
         raise RefusedError(Reason.NOT_JSON, shown(str(error))) from error
     except RecursionError as error:
         raise RefusedError(Reason.NOT_JSON, "nested too deeply") from error
+
+
+def json_object(value: bytes) -> dict[str, Any]:
+    """The object that the bytes hold. Raises RefusedError: record_too_large, not_json, not_an_object."""
+    document = json_value(value)
     if not isinstance(document, dict):
         raise RefusedError(Reason.NOT_AN_OBJECT, f"the document is {shown(document)}")
     return document

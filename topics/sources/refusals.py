@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from topics.outcomes import Rejected
+
 _SHOWN = 60
 _SHOWN_INTEGER = 10**18
 
 
 class Reason(StrEnum):
-    """The reasons of Salesforce's and CloudEvents' rows, as logs, metrics and `crm.rejected` name them."""
+    """The reasons of rows that are sent as JSON, as logs, metrics and `crm.rejected` name them."""
 
     # the record
     RECORD_TOO_LARGE = "record_too_large"
@@ -39,11 +41,18 @@ class Reason(StrEnum):
     BITMAP_WITHOUT_SCHEMA = "bitmap_without_schema"
     BITMAP_BEYOND_SCHEMA = "bitmap_beyond_schema"
     # CloudEvents
-    BINARY_MODE = "binary_mode"
+    EVENT_FORMAT = "event_format"
     NOT_A_CLOUDEVENT = "not_a_cloudevent"
     SPECVERSION = "specversion"
     MISSING_ATTRIBUTE = "missing_attribute"
     NO_SUBJECT = "no_subject"
+    # Debezium
+    NOT_A_CHANGE = "not_a_change"
+    UNKNOWN_OP = "unknown_op"
+    NO_TABLE = "no_table"
+    NO_KEY = "no_key"
+    NO_FORMAT = "no_format"
+    NO_ZONE = "no_zone"
 
 
 class RefusedError(Exception):
@@ -53,6 +62,10 @@ class RefusedError(Exception):
         super().__init__(reason.value, detail)
         self.reason = reason.value
         self.detail = detail
+
+    def rejected(self) -> Rejected:
+        """The outcome of the row that is refused."""
+        return Rejected(self.reason, self.detail)
 
 
 def shown(value: object) -> str:
