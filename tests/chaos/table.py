@@ -13,7 +13,7 @@ WIDTH = 160
 
 
 def show(rows: Sequence[tuple[Line, Verdict]], seed: int) -> None:
-    """Print it, and under it whatever was wrong."""
+    """Print it, and under it one line for each that fell short: all that was wrong."""
     table = Table(title=f"trust under fire, seed {seed}", show_lines=True)
     for head in ("line", "what happens", "goal", "figure", ""):
         table.add_column(head, overflow="fold")
@@ -22,5 +22,6 @@ def show(rows: Sequence[tuple[Line, Verdict]], seed: int) -> None:
     console = Console(width=WIDTH, highlight=False)
     console.print(table)
     for line, verdict in rows:
-        for wrong in verdict.wrong:
-            console.print(f"{line.name}: {wrong}", markup=False)
+        if not verdict.passed:
+            why = " | ".join(verdict.wrong) or verdict.figure
+            console.print(f"FAILED {line.name}: {why}", markup=False, soft_wrap=True)
