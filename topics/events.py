@@ -122,7 +122,8 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
     On `people.events` the key is the activity; `join` sends it on to `deal.events` under the deal's key once some
     event of the activity has named the deal. There `change` is the id of the event of the activity that it tells of,
     and the fields are all that is known of the activity at that change; of the same change a higher `version` stands
-    in the place of a lower one.
+    in the place of a lower one, and one without fields takes back what was said. `via` is the one through whom it goes
+    on: `person:<id>` or `account:<id>`, empty where it names the deal itself.
     Fields, all optional, None for empty:
 
     * `deal`: the deal's key; `person`, `account`: the other side's ids; `owner`: the seller's id
@@ -137,6 +138,7 @@ class ActivityChanged(Event, frozen=True, tag="activity_changed"):
     fields: dict[str, Scalar]
     change: str = ""
     version: Int64 = 0
+    via: str = ""
 
 
 class PersonChanged(Event, frozen=True, tag="person_changed"):
@@ -144,10 +146,12 @@ class PersonChanged(Event, frozen=True, tag="person_changed"):
 
     A user of the CRM (an owner) has `name`, `email`, `active`, `team`, `role`; a buyer (a contact, a lead) `name`,
     `email`, `title`, `account` (an id), `removed`. What a user's fields say reaches the deals that the user owns.
+    `user` says which of both it is, for sources where their ids may be equal; None: whichever has this id.
     """
 
     person: str
     fields: dict[str, Scalar]
+    user: bool | None = None
 
 
 class AccountChanged(Event, frozen=True, tag="account_changed"):
@@ -165,8 +169,9 @@ class RelationChanged(Event, frozen=True, tag="relation_changed"):
     """Some fields of a record that ties people, accounts and activities to deals changed; only those are in `fields`.
 
     A contact role, an association, an invitation to a meeting, a deal's own account and owner. On `people.events` the
-    key is the record, `deal_key(source, relation)`; `join` tells the one whom it concerns, and then `change` and
-    `version` are as in `ActivityChanged`. Fields, all optional, None for empty, the first four being keys:
+    key is the record, `deal_key(source, relation)`; `join` tells the one whom it concerns (`via`: `activity`, `person`,
+    `account` or `owner`, and its id), and then `change` and `version` are as in `ActivityChanged`. Fields, all
+    optional, None for empty; all that name somebody are keys but `owner`, which is an id:
 
     * `deal`, `activity`: what somebody is tied to; with both, or with one of these and
     * `person`, `account`, `owner`: who is tied to it
@@ -178,6 +183,7 @@ class RelationChanged(Event, frozen=True, tag="relation_changed"):
     fields: dict[str, Scalar]
     change: str = ""
     version: Int64 = 0
+    via: str = ""
 
 
 class RelatedChanged(Event, frozen=True, tag="related_changed"):
@@ -210,7 +216,9 @@ class EngagementSeen(Event, frozen=True, tag="engagement_seen"):
 class IntentSeen(Event, frozen=True, tag="intent_seen"):
     """An engagement that the playbook calls high-intent, on the deal that it concerns. `intent` is its name there.
 
-    `window_us` is the playbook's window at that time: within it, the same intent again says nothing new.
+    `window_us` is the playbook's window at that time: within it, the same intent again says nothing new. Where it
+    reaches the deal through a person or an account, `change` and `version` are as in `ActivityChanged`, and one with an
+    empty `intent` takes back what was said.
     """
 
     intent: str
@@ -218,6 +226,8 @@ class IntentSeen(Event, frozen=True, tag="intent_seen"):
     window_us: Int64 = DAY_US
     person: str | None = None
     account: str | None = None
+    change: str = ""
+    version: Int64 = 0
 
 
 class Tick(Event, frozen=True, tag="tick"):
