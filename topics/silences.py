@@ -16,9 +16,15 @@ class Silence(StrEnum):
     OWN_WRITE = "own_write"
     ENTITY_NOT_READ = "entity_not_read"
     NOTHING_MAPPED = "nothing_mapped"
+    # HubSpot
+    REDACTED = "redacted"
+    # Pipedrive
+    TOUCHED = "touched"
     # gaps of what is no deal: the state stays as it was until the next full record
     ACTIVITY_GAP = "activity_gap"
     PERSON_GAP = "person_gap"
+    ACCOUNT_GAP = "account_gap"
+    RELATION_GAP = "relation_gap"
     # CloudEvents
     EMPTY_BATCH = "empty_batch"
     # Debezium
@@ -41,6 +47,8 @@ class Dirt(StrEnum):
     # JSON
     NOT_SCALAR = "not_scalar"
     DIFFED = "diffed"
+    # Pipedrive
+    OTHER_ID = "other_id"
     # Debezium
     NOT_SENT = "not_sent"
     CONNECTOR_CLOCK = "connector_clock"
