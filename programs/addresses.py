@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
+
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 
 
 def checked_servers(text: str) -> str:
@@ -22,18 +25,31 @@ def checked_servers(text: str) -> str:
 
 def checked_api_url(text: str) -> str:
     """An address ending in a slash; http only on this machine, since the token travels with it. Raises ValueError."""
+    return _checked_url(text, "https://slack.com/api/", "the token would travel in the clear").rstrip("/") + "/"
+
+
+def checked_public_url(text: str) -> str:
+    """An address without a slash at its end; http only on this machine, since deals come there. Raises ValueError."""
+    url = _checked_url(text, "https://signals.example.com", "deals would travel in the clear").rstrip("/")
+    if not _PLAIN_URL.fullmatch(url):
+        message = "must be plain: scheme, host, perhaps a port and a path, without query, spaces or encoded characters"
+        raise ValueError(message)
+    return url
+
+
+def _checked_url(text: str, example: str, risk: str) -> str:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
         host = ""
     if not host or parts.scheme not in ("http", "https") or parts.username is not None:
-        message = "must be an address like https://slack.com/api/"
+        message = f"must be an address like {example}"
         raise ValueError(message)
     if parts.scheme == "http" and not _is_loopback(host):
-        message = "must be https: the token would travel in the clear"
+        message = f"must be https: {risk}"
         raise ValueError(message)
-    return text if text.endswith("/") else f"{text}/"
+    return text
 
 
 def _port(server: str) -> int | None:

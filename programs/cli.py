@@ -30,6 +30,7 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("up", "programs.commands.run:up", "Every program on this machine, and a broker if need be."),
     Entry("demo", "programs.commands.demo:demo", "The main job on a simulated sales team whose clock runs fast."),
+    Entry("intake", "programs.commands.run:intake", "One program: webhooks over HTTP, verified, to raw records."),
     Entry("ingest", "programs.commands.run:ingest", "One program: raw records to canonical events, and the clock."),
     Entry("join", "programs.commands.run:join", "One program: activities, people and accounts to their deals."),
     Entry("detect", "programs.commands.run:detect", "One program: events to state, state to signals."),

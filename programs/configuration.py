@@ -23,7 +23,7 @@ class Variable(NamedTuple):
     """An environment variable: its name, the setting it overrides, what it is for."""
 
     name: str
-    key: tuple[str, ...]
+    key: Key
     what: str
 
 
@@ -49,9 +49,15 @@ VARIABLES = (
     Variable("SIGNALS_CLOCK_INTERVAL", ("clock", "interval_seconds"), "seconds between ticks"),
     Variable("SIGNALS_WEB_HOST", ("web", "host"), "the address that /metrics listens on; 0.0.0.0 in a container"),
     Variable("SIGNALS_WEB_PORT", ("web", "base_port"), "the first program's port; the others follow; 0: free ones"),
+    Variable("SIGNALS_INTAKE_HOST", ("intake", "host"), "the address that webhooks come in on"),
+    Variable("SIGNALS_INTAKE_PORT", ("intake", "port"), "its port; 0: a free one"),
+    Variable("SIGNALS_INTAKE_PUBLIC_URL", ("intake", "public_url"), "the address that a CRM sends its webhooks to"),
     Variable("SLACK_BOT_TOKEN", ("slack", "token"), "a secret; none: messages are drawn in the terminal"),
     Variable("SLACK_API_URL", ("slack", "api_url"), "another address in place of Slack's own"),
 )
+
+#: The secret of a source's webhooks, by the source's name in capitals, `-` as `_`.
+SECRET_VARIABLE = "SIGNALS_SOURCE_{name}_SECRET"  # noqa: S105  # its name, not a secret
 
 #: Names the settings file itself; without it `signals.toml` in the working folder, if there is one.
 FILE_VARIABLE = "SIGNALS_SETTINGS"
@@ -118,11 +124,45 @@ def gather(environ: Mapping[str, str], folder: Path) -> Gathered:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             unread = (Problem(str(file), "", reason),)
-    given = tuple(variable for variable in VARIABLES if environ.get(variable.name))
+    known = (*VARIABLES, *_secret_variables(values))
+    given = tuple(variable for variable in known if environ.get(variable.name))
     for variable in given:
         text = environ[variable.name]
         _put(values, variable.key, str(folder / text) if variable.key in _PATHS else text)
-    return Gathered(values, "settings" if file is None else str(file), given, unread)
+    named = "settings" if file is None else str(file)
+    return Gathered(values, named, given, (*unread, *_read_secrets(values, named)))
+
+
+def _secret_variables(values: dict[str, Any]) -> list[Variable]:
+    """A variable for the secret of each source that may be fed over HTTP."""
+    return [
+        Variable(secret_variable(source.text("name") or ""), ("sources", place, "webhook", "secret"), "a secret")
+        for place, source in _placed_sources(values)
+        if source.text("kind") in WEBHOOK_KINDS
+    ]
+
+
+def secret_variable(source: str) -> str:
+    """The variable that holds the secret of this source's webhooks."""
+    return SECRET_VARIABLE.format(name=source.upper().replace("-", "_"))
+
+
+def _read_secrets(values: dict[str, Any], file: str) -> Iterator[Problem]:
+    """Put what secret files hold in their place, unless a secret is given; what cannot be read is a problem."""
+    for _, source in _placed_sources(values):
+        webhook = source.part("webhook")
+        path = webhook.text("secret_file")
+        if path is None or webhook.text("secret") is not None:
+            continue
+        try:
+            webhook.values["secret"] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not text"
+            yield Problem(file, _dotted(webhook.at("secret_file")), f"{path}: {reason}")
+
+
+def _placed_sources(values: dict[str, Any]) -> list[tuple[int, Part]]:
+    return [(int(source.path[-1]), source) for source in whole(values).parts("sources")]
 
 
 def checked(gathered: Gathered) -> Settings:
@@ -155,6 +195,7 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     sources = values.get("sources")
     for source in sources if isinstance(sources, list) else ():
         _anchor(source, "mapping", folder)
+        _anchor(source.get("webhook") if isinstance(source, dict) else None, "secret_file", folder)
     return values
 
 
@@ -163,13 +204,13 @@ def _anchor(part: object, key: str, folder: Path) -> None:
         part[key] = str(folder / part[key])
 
 
-def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+def _put(values: dict[str, Any], key: Key, value: str) -> None:
+    inner: Any = values
     for step in key[:-1]:
-        inner = values.setdefault(step, {})
-        if not isinstance(inner, dict):
+        inner = inner[step] if isinstance(inner, list) and isinstance(step, int) else inner.setdefault(step, {})
+        if not isinstance(inner, dict | list):
             return  # the file has something else there, which is refused under its own key
-        values = inner
-    values[key[-1]] = value
+    inner[key[-1]] = value
 
 
 def _dotted(key: Key) -> str:
@@ -195,16 +236,39 @@ def _source_names(settings: Part) -> Iterator[Finding]:
         seen.add(name)
 
 
+def _secret_names(settings: Part) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for source in settings.parts("sources"):
+        name = source.text("name") or ""
+        if source.text("kind") in WEBHOOK_KINDS:
+            other = seen.setdefault(secret_variable(name), name)
+            if other != name:
+                yield source.at("name"), f"{secret_variable(name)} would be the secret of {other!r}, too: rename one"
+
+
+def _webhook_users(settings: Part) -> Iterator[Finding]:
+    for source in settings.parts("sources"):
+        kind, webhook = source.text("kind"), source.part("webhook")
+        if kind == "hubspot" and webhook.text("user"):
+            yield webhook.at("user"), "HubSpot signs, it does not log in"
+        if kind == "pipedrive" and "signatures" in webhook.values:
+            yield webhook.at("signatures"), "Pipedrive logs in, it does not sign"
+
+
 def _source_kinds(settings: Part) -> Iterator[Finding]:
     for source in settings.parts("sources"):
         kind = source.text("kind")
         for key, owners in _ONLY_FOR.items():
             if kind in tuple(SourceKind) and kind not in owners and source.text(key) is not None:
                 yield source.at(key), f"only a source of the kind {' or '.join(owners)} has one"
+        if kind in tuple(SourceKind) and kind not in WEBHOOK_KINDS and "webhook" in source.values:
+            yield source.at("webhook"), f"only a source of the kind {' or '.join(WEBHOOK_KINDS)} has one"
         if kind in _MAPPED and source.text("mapping") is None:
             yield source.at("mapping"), f"is missing: {kind} cannot be read without one"
 
 
+#: What `intake` can take in, by what it knows to verify.
+WEBHOOK_KINDS = ("hubspot", "pipedrive")
 #: What is read as a mapping file says.
 _MAPPED = (SourceKind.TABLES,)
 _ONLY_FOR = {"mapping": _MAPPED, "deal_source": (SourceKind.CLOUDEVENTS, SourceKind.TABLES)}
@@ -259,6 +323,8 @@ def _rates(settings: Part) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
     _broker,
     _source_names,
+    _secret_names,
+    _webhook_users,
     _source_kinds,
     _files,
     _certificates,

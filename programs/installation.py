@@ -17,7 +17,8 @@ from engine.reach import BrokerAway, BrokerRefuses
 from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.failures import CallError, WorkError
-from programs.settings import PROGRAMS
+from programs.intake.doors import served, troubles
+from programs.settings import INTAKE, PORTED, PROGRAMS
 from programs.startup import Ready, to_broker
 from programs.supervisor import Child, command_of
 
@@ -47,6 +48,8 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
     Raises WorkError with one line when that cannot be had, CallError where a setting keeps us out.
     """
     settings = ready.settings
+    if served(settings) and (wrong := list(troubles(settings))):
+        raise CallError(*wrong)
     ports = _ports(ready)
     with ExitStack() as stack:
         servers, embedded = settings.broker.bootstrap, None
@@ -95,12 +98,14 @@ def _reach(broker: Broker) -> None:
 
 def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:
     """The programs as children, in an environment that tells them what was found."""
-    return [Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in PROGRAMS]
+    return [
+        Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in installation.ports
+    ]
 
 
 def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]:
     """What a child must know: the broker that was found, and the port that it was given (as its own base)."""
-    base = installation.ports[name] - PROGRAMS.index(name)
+    base = installation.ports[name] - PORTED.index(name)
     return {
         "SIGNALS_BROKER": installation.broker.servers,
         "SIGNALS_WEB_PORT": str(base),
@@ -113,12 +118,13 @@ def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]
 def _ports(ready: Ready) -> dict[str, int]:
     """A port for each program: the configured ones, or a free run of them where the base is 0. Raises WorkError."""
     web = ready.settings.web
+    programs = (*PROGRAMS, *((INTAKE,) if served(ready.settings) else ()))
     if web.base_port:
-        ports = {name: web.port(name) for name in PROGRAMS}
+        ports = {name: web.port(name) for name in programs}
         _check_free(web.host, ports)
         return ports
-    base = _free_run(web.host, len(PROGRAMS))
-    return {name: base + offset for offset, name in enumerate(PROGRAMS)}
+    base = _free_run(web.host, len(PORTED))
+    return {name: base + PORTED.index(name) for name in programs}
 
 
 def _check_free(host: str, ports: Mapping[str, int]) -> None:

@@ -12,15 +12,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StringConstraints
 
-from programs.addresses import checked_api_url, checked_servers
+from programs.addresses import checked_api_url, checked_public_url, checked_servers
 from topics.sources.source import Provides, SourceKind
 
 #: The programs of one installation in the order of the flow; `signals up` gives them ports in this order.
 PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
+#: Runs only where a source is fed over HTTP; its port follows the others'.
+INTAKE = "intake"
+PORTED = (*PROGRAMS, INTAKE)
 
 
 def _checked_program(name: str) -> str:
-    if name not in PROGRAMS:
+    if name not in PORTED:
         message = f"no program is called {name!r}"
         raise ValueError(message)
     return name
@@ -32,6 +35,9 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 ProgramName = Annotated[str, AfterValidator(_checked_program)]
 Seconds = Annotated[float, Field(ge=0, le=30 * 24 * 3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+#: A raw topic takes records of 16 MB; what stands around a body in a record batch needs far less than the rest.
+MAX_BODY_BYTES = 15 * 1024 * 1024
 
 
 class Hidden(Secret[str]):
@@ -91,13 +97,32 @@ class WebSettings(_Part):
     """Where each program answers /metrics, /healthz and /readyz. `base_port` 0: a free port for each."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
-    base_port: Annotated[int, Field(ge=0, le=65536 - len(PROGRAMS))] = 9101
+    base_port: Annotated[int, Field(ge=0, le=65536 - len(PORTED))] = 9101
     ports: dict[ProgramName, Port] = {}
 
     def port(self, program: str) -> int:
         """The port of a program; 0 asks the system for a free one."""
-        offset = PROGRAMS.index(program) if self.base_port else 0
+        offset = PORTED.index(program) if self.base_port else 0
         return self.ports.get(program, self.base_port + offset)
+
+
+class IntakeSettings(_Part):
+    """Where CRMs reach `intake`. `public_url`: the address that they call, as they know it; it ends before the path."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: Port = 9180
+    public_url: Annotated[str, AfterValidator(checked_public_url)] | None = None
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=MAX_BODY_BYTES)
+
+
+class WebhookSettings(_Part):
+    """How `intake` knows who sends a source's webhooks. `secret`: HubSpot's client secret, Pipedrive's password."""
+
+    secret: Hidden | None = None
+    secret_file: Path | None = Field(default=None, description="a file that holds the secret, in place of it")
+    user: str = Field(default="", description="for Pipedrive's basic authentication")
+    signatures: frozenset[Literal["v1", "v2", "v3"]] = Field(default=frozenset({"v3"}), min_length=1)
+    insecure: bool = Field(default=False, description="take what anybody sends")
 
 
 class SourceSettings(_Part):
@@ -113,6 +138,7 @@ class SourceSettings(_Part):
     grace_seconds: Seconds | None = None
     own_client: str = Field(default="", description="the client name of our own write-backs")
     deal_source: str | None = Field(default=None, description="<source>/<tenant> whose deals it speaks of")
+    webhook: WebhookSettings | None = Field(default=None, description="it is fed by `signals intake`")
 
 
 #: What a machine without a settings file reads: the CRM, and what its buyers do on the web site.
@@ -139,6 +165,7 @@ class Settings(_Part):
     clock: ClockSettings = ClockSettings()
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
+    intake: IntakeSettings = IntakeSettings()
     sources: tuple[SourceSettings, ...] = Field(default=DEFAULT_SOURCES, min_length=1)
 
     def secrets(self) -> tuple[str, ...]:
@@ -148,7 +175,8 @@ class Settings(_Part):
 
 def _secrets(part: BaseModel) -> Iterator[str]:
     for _, value in part:
-        if isinstance(value, Hidden):
-            yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from _secrets(value)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Hidden):
+                yield each.get_secret_value()
+            elif isinstance(each, BaseModel):
+                yield from _secrets(each)

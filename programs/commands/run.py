@@ -19,6 +19,7 @@ from programs.commands.loading import ready as load_ready
 from programs.failures import CallError
 from programs.installation import children, installed
 from programs.logs import configure
+from programs.settings import INTAKE
 from programs.startup import Ready
 from programs.supervisor import Child, supervise
 from programs.wiring import BUILDS
@@ -74,13 +75,27 @@ async def _died(broker: EmbeddedBroker, stop: asyncio.Event) -> bool:
 
 
 def _program(name: str) -> NoReturn:
+    ready, servers = _ready_for(name)
+    code = run(BUILDS[name](ready, servers))
+    raise typer.Exit(code)
+
+
+def _ready_for(name: str) -> tuple[Ready, str]:
+    """What a program is built from, with its logs set up. Raises CallError where no broker is named."""
     ready = load_ready()
     configure(name, ready.settings.log_level, ready.settings.secrets())
     servers = ready.settings.broker.bootstrap
     if servers is None:
         raise CallError(f"{name} needs a broker: set SIGNALS_BROKER (`signals up` brings one of its own)")
-    code = run(BUILDS[name](ready, servers))
-    raise typer.Exit(code)
+    return ready, servers
+
+
+def intake() -> None:
+    """Take in webhooks of HubSpot and Pipedrive, verified, onto their raw topics."""
+    from programs.intake.program import Intake  # noqa: PLC0415 - the other programs have no need of it
+    from programs.intake.program import run as run_intake  # noqa: PLC0415 - the same
+
+    raise typer.Exit(run_intake(Intake(*_ready_for(INTAKE))))
 
 
 def ingest() -> None:

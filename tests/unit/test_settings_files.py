@@ -36,6 +36,9 @@ SET = [
     ("SIGNALS_CLOCK_INTERVAL", "0.25", "clock.interval_seconds", 0.25),
     ("SIGNALS_WEB_HOST", "0.0.0.0", "web.host", "0.0.0.0"),  # noqa: S104 - the value a container needs
     ("SIGNALS_WEB_PORT", "9200", "web.base_port", 9200),
+    ("SIGNALS_INTAKE_HOST", "0.0.0.0", "intake.host", "0.0.0.0"),  # noqa: S104 - the same
+    ("SIGNALS_INTAKE_PORT", "8443", "intake.port", 8443),
+    ("SIGNALS_INTAKE_PUBLIC_URL", "https://in.example/hooks/", "intake.public_url", "https://in.example/hooks"),
     ("SLACK_BOT_TOKEN", "xoxb-1", "slack.token", Hidden("xoxb-1")),
     ("SLACK_API_URL", "http://127.0.0.1:8080/api", "slack.api_url", "http://127.0.0.1:8080/api/"),
 ]
@@ -147,7 +150,7 @@ WRONG = [
     ("a section that is a number", "broker = 7\n", {"SIGNALS_BROKER": "a:1"}, ["<file>: broker: must be a mapping of names to values"]),
     ("no source at all", "sources = []\n", {}, ["<file>: sources: must not be empty"]),
     ("no such program", "[web]\nports = {sent = 1}\n", {}, ["<file>: web.ports.sent: no program is called 'sent'"]),
-    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65530"]),
+    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65529"]),
     ("a broker without a port", "", {"SIGNALS_BROKER": "kafka"}, ["environment: SIGNALS_BROKER: 'kafka' is not host:port"]),
     ("a broker that is an address", "", {"SIGNALS_BROKER": "http://kafka:9092"}, ["environment: SIGNALS_BROKER: 'http://kafka:9092' is not host:port"]),
     ("a broker with a hole", "", {"SIGNALS_BROKER": "a:1,,b:2"}, ["environment: SIGNALS_BROKER: '' is not host:port"]),

@@ -1,0 +1,165 @@
+"""intake as a process: it listens at once, connects to Kafka when that answers, and stops within ten seconds.
+
+It keeps nothing: as many of them as one likes may stand behind one address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from engine.metrics import EngineMetrics, Readiness
+from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
+from engine.settings import EngineSettings
+from engine.web import ReadyCheck, Web
+from engine.writer import BatchWriter
+from programs.intake.desk import ANSWER_S, Desk
+from programs.intake.doors import Door, doors
+from programs.intake.lanes import Lanes
+from programs.intake.listener import Listener
+from programs.intake.metrics import IntakeMetrics
+from programs.settings import INTAKE
+from programs.startup import Ready, to_engine
+
+FAILED, REFUSED = 1, 2
+BROKER_PAUSE_S = 2.0
+WATCH_S = 5.0
+#: Requests under way have their whole deadline to be answered; with the writer's end this stays under ten seconds.
+CLOSE_S = ANSWER_S + 0.5
+STOP_WRITER_S = 3.0
+
+log = structlog.get_logger("intake")
+
+
+class Intake:
+    """The program. Made without connecting to anything; `run` does the work. `bound_port` says where it listens."""
+
+    def __init__(self, ready: Ready, servers: str) -> None:
+        self.settings: EngineSettings = to_engine(ready.settings, INTAKE, servers)
+        self.doors: dict[str, Door] = doors(ready)
+        self.registry = CollectorRegistry()
+        self.bound_port: int | None = None
+        self._listen = (ready.settings.intake.host, ready.settings.intake.port)
+        self._lanes = {door.topic: Lanes(door.topic) for door in self.doors.values()}
+        metrics = IntakeMetrics(self.registry, sorted({door.source for door in self.doors.values()}))
+        self._metrics = metrics
+        self._desk = Desk(self.doors, self._lanes, metrics, ready.settings.intake.max_body_bytes)
+        self._writer = BatchWriter(self.settings, EngineMetrics(self.registry, INTAKE))
+        self._broker_trouble: str | None = "the broker has not been reached yet"
+        self.ready_checks: dict[str, ReadyCheck] = {"broker": lambda: self._broker_trouble, "lanes": self._why_refusing}
+        self.registry.register(Readiness(INTAKE, self.ready_checks))
+        ProcessCollector(registry=self.registry)
+        self.website = Web(
+            self.settings.web_host, self.settings.web_port, self.registry, self.ready_checks, program=INTAKE
+        )
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Serve until told to stop; the exit code. What is under way then is finished."""
+        stopping = asyncio.create_task(stop.wait())
+        beside = [asyncio.create_task(_watched(name, work)) for name, work in self._works().items()]
+        try:
+            await asyncio.wait([stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
+            return max((task.result() for task in beside if task.done()), default=0)
+        finally:
+            for task in (stopping, *reversed(beside)):  # the listener first: it answers what is under way
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    def _works(self) -> dict[str, Callable[[], Awaitable[int]]]:
+        return {"web": self._serve_web, "writer": self._write, "listener": self._serve}
+
+    async def _serve_web(self) -> int:
+        await self.website.run()
+        return 0
+
+    async def _serve(self) -> int:
+        """Answer requests until cancelled, then those under way. Raises `OSError` when the port is taken."""
+        runner = web.ServerRunner(Listener(self._desk, self._metrics), shutdown_timeout=CLOSE_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, *self._listen, backlog=1024).start()
+            self.bound_port = int(runner.addresses[0][1])
+            host = self._listen[0]
+            log.info("listening", address=f"http://{host}:{self.bound_port}", paths=sorted(self.doors))
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+        return 0
+
+    async def _write(self) -> int:
+        """Connect, and carry what comes in to Kafka until cancelled; 2 where the broker does not let us in."""
+        try:
+            await self._connect()
+        except BrokerRefuses as error:
+            log.error("the broker refuses us", why=str(error))  # noqa: TRY400  # a wrong setting, not a place in our code
+            return REFUSED
+        works: list[Coroutine[Any, Any, None]] = [lanes.run(self._writer) for lanes in self._lanes.values()]
+        tasks = [asyncio.create_task(work) for work in (*works, self._watch())]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._writer.stop(), STOP_WRITER_S)
+        return 0
+
+    async def _connect(self) -> None:
+        """Return when the writer is connected. Raises `BrokerRefuses` where waiting is in vain."""
+        while True:
+            try:
+                await reach(self.settings.broker)
+                await self._writer.start()
+            except BrokerRefuses:
+                raise
+            except (BrokerAway, KafkaError) as error:
+                self._broker_trouble = str(error)
+                log.warning("no broker answers, trying again", why=str(error), pause_s=BROKER_PAUSE_S)
+                await asyncio.sleep(BROKER_PAUSE_S)
+            else:
+                self._broker_trouble = None
+                return
+
+    async def _watch(self) -> None:
+        """Look every few seconds whether the broker still answers, for the ready check."""
+        while True:
+            known = await self._writer.known_topics(WATCH_S)
+            self._broker_trouble = None if known is not None else await why_away(self.settings.broker)
+            await asyncio.sleep(WATCH_S)
+
+    def _why_refusing(self) -> str | None:
+        """Why what is sent is refused."""
+        return "; ".join(sorted({why for lanes in self._lanes.values() if (why := lanes.why_not())})) or None
+
+
+async def _watched(name: str, work: Callable[[], Awaitable[int]]) -> int:
+    """The exit code of a part of the program that has ended; whatever it raises ends the program, and is said."""
+    try:
+        return await work()
+    except Exception:
+        log.exception("a part of the program failed", part=name)
+        return FAILED
+
+
+def run(intake: Intake) -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure, 2 where the broker refuses us (logged)."""
+    return asyncio.run(_run(intake))
+
+
+async def _run(intake: Intake) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    code = await intake.run(stop)
+    sys.stderr.flush()
+    return code
