@@ -4,6 +4,7 @@
 # make slow    the tests that take too long for every run
 # make chaos   trust under fire, on Apache Kafka: one table; ARGS=--quick for a short form, ARGS="kills" for one line
 # make bench   the engine beside its peers and every figure it promises; ARGS=--quick, ARGS="--only race" for one part
+# make fuzz    every parser driven by coverage (Linux, macOS); SECONDS=600 for each, ARGS="tables" for one
 # make kafka   Apache Kafka on loopback until Ctrl-C; NODES=3 for three brokers
 # make lint    style, types, one-way imports
 # make lock    requirements.lock and requirements-bench.lock from pyproject.toml (needs uv)
@@ -13,6 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
+FUZZ := .venv-fuzz
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The first Python that is new enough; 3.11 goes first because the tests run on it.
@@ -20,7 +22,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3 python; d
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow chaos bench kafka lint lock clean
+.PHONY: help setup demo test slow chaos bench fuzz kafka lint lock clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST)) | sed '/^The first Python/,$$d'
@@ -59,6 +61,14 @@ $(BENCH)/.installed: requirements-bench.lock $(INSTALLED)
 bench: $(BENCH)/.installed
 	@$(BENCH)/bin/python bench/run.py $(ARGS)
 
+# The fuzzer is large and not for every platform, so it stands beside the other dependencies.
+$(FUZZ)/.installed: requirements-fuzz.lock $(INSTALLED)
+	@$(PIP) install --target $(FUZZ) --no-deps --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+fuzz: $(FUZZ)/.installed
+	@PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
 kafka: setup
 	@$(BIN)/python -m tests.brokers.developer --nodes $(or $(NODES),1)
 
@@ -77,4 +87,4 @@ lock:
 		--extra embedded --extra bench --constraints - pyproject.toml --output-file requirements-bench.lock
 
 clean:
-	rm -rf $(VENV) $(BENCH)
+	rm -rf $(VENV) $(BENCH) $(FUZZ)
