@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from signals.related import Related, renamed, told
 from topics.events import (
     ActivityChanged,
     DealChanged,
@@ -21,6 +22,7 @@ from topics.events import (
     Event,
     IntentSeen,
     LoadEnded,
+    RelatedChanged,
     Scalar,
     SourceGap,
 )
@@ -118,7 +120,8 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
     order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
     contact among the activities that are forgotten. `n`: how many events were folded. `suspect_us`: the source lost
-    changes at that instant. `loading`: a backfill is not complete yet.
+    changes at that instant. `loading`: a backfill is not complete yet. `related`: what `fields` hold of the deal's
+    account and owner, beside what is its own.
     """
 
     key: str
@@ -137,6 +140,7 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     suspect_us: int | None = None
     loading: bool = False
     n: int = 0
+    related: Related = {}
 
     @property
     def deal_id(self) -> str:
@@ -210,7 +214,12 @@ def _fold_changed(deal: Deal, event: DealChanged, offset: int) -> Evolved:
     if touched:
         fields = old | said
         if losses or lost:
-            losses = _losses(deal, event, touched, offset)
+            losses = _losses(deal, event, said, touched, offset)
+    related = deal.related
+    if related:
+        fields, related, more = renamed(old, fields, related, said)
+        touched += [name for name in more if name not in touched]
+        losses = {name: loss for name, loss in losses.items() if name in fields}
     if (
         event.full
         or event.created
@@ -219,8 +228,9 @@ def _fold_changed(deal: Deal, event: DealChanged, offset: int) -> Evolved:
         or "stage" in touched
         or "close_date" in touched
     ):
-        return _fold_history(deal, event, offset, touched, {"fields": fields, "losses": losses, "n": deal.n + 1})
-    return _replace(deal, fields=fields, losses=losses, n=deal.n + 1), touched
+        changes = {"fields": fields, "losses": losses, "n": deal.n + 1, "related": related}
+        return _fold_history(deal, event, offset, touched, changes)
+    return _replace(deal, fields=fields, losses=losses, n=deal.n + 1, related=related), touched
 
 
 def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str], changes: dict[str, Any]) -> Evolved:
@@ -258,8 +268,10 @@ def _clears_suspicion(deal: Deal, event: DealChanged) -> bool:
     return deal.suspect_us is not None and event.at_us >= deal.suspect_us
 
 
-def _losses(deal: Deal, event: DealChanged, touched: list[str], offset: int) -> dict[str, Loss]:
-    losses, old, said = deal.losses, deal.fields, event.fields
+def _losses(
+    deal: Deal, event: DealChanged | RelatedChanged, said: dict[str, Scalar], touched: list[str], offset: int
+) -> dict[str, Loss]:
+    losses, old = deal.losses, deal.fields
     for name in touched:
         was = old.get(name)
         if is_true(was) and not is_true(said[name]):
@@ -309,10 +321,19 @@ def _fold_load_ended(deal: Deal, _event: LoadEnded, _offset: int) -> Evolved:
     return _replace(deal, loading=False, n=deal.n + 1), _STATUS
 
 
+def _fold_related(deal: Deal, event: RelatedChanged, offset: int) -> Evolved:
+    fields, related, touched = told(deal.fields, deal.related, event)
+    losses = _losses(deal, event, fields, touched, offset) if touched else deal.losses
+    return _replace(deal, fields=fields, losses=losses, related=related, n=deal.n + 1), touched
+
+
 def _fold_activity(deal: Deal, event: ActivityChanged, offset: int) -> Evolved:
-    known = deal.activities.get(event.activity, _UNKNOWN_ACTIVITY)
+    if not event.fields:  # what was said of a change of it is taken back
+        return _replace(deal, n=deal.n + 1), _NOTHING
+    name = f"{event.activity} {event.via}" if event.via else event.activity
+    known = deal.activities.get(name, _UNKNOWN_ACTIVITY)
     changed = _activity(known, event, Mark(event.id, offset, deal.n))
-    activities = {**deal.activities, event.activity: changed}
+    activities = {**deal.activities, name: changed}
     if len(activities) > MAX_ACTIVITIES or _outlived(activities, event.at_us - CONTACT_MEMORY_US):
         activities, older = _remembered(activities, deal.older_contact, event.at_us)
         return _replace(deal, activities=activities, older_contact=older, n=deal.n + 1), _ACTIVITIES
@@ -367,6 +388,8 @@ def _remembered(
 
 
 def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:
+    if not event.intent:  # what was said is taken back
+        return _replace(deal, n=deal.n + 1), _NOTHING
     last = max((one.at_us for one in deal.intents if one.intent == event.intent), default=None)
     if last is not None and event.at_us - last <= event.window_us:
         return _replace(deal, n=deal.n + 1), _NOTHING
@@ -381,5 +404,6 @@ _FOLDS: dict[type[Event], Callable[[Deal, Any, int], Evolved]] = {
     SourceGap: _fold_gap,
     LoadEnded: _fold_load_ended,
     ActivityChanged: _fold_activity,
+    RelatedChanged: _fold_related,
     IntentSeen: _fold_intent,
 }

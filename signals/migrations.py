@@ -91,5 +91,10 @@ def _with_epoch(watch: Form) -> Form:
 _DUES_AT = 2
 
 
+def _with_related(form: Form) -> Form:
+    """Form 3: a deal ends with what it holds of its account and owner, which nobody told before."""
+    return [*form[:_SCHEMA_AT], 3]
+
+
 #: From the form with this number to the next.
-STEPS: dict[int, Callable[[Form], Form]] = {1: _with_epochs}
+STEPS: dict[int, Callable[[Form], Form]] = {1: _with_epochs, 2: _with_related}

@@ -26,6 +26,7 @@ from topics.events import (
     IntentSeen,
     LoadEnded,
     Order,
+    RelatedChanged,
     Scalar,
     Tick,
 )
@@ -61,14 +62,16 @@ class Fate(StrEnum):
 
 
 #: The form of a state's bytes. `signals/migrations.py` reads the older ones.
-SCHEMA = 2
+SCHEMA = 3
 
 
 #: Reading a member of an Enum takes 0.1 microseconds, and so does `isinstance` of a Struct: hence these, and `type`.
 _FOLDED = Fate.FOLDED
 #: Events whose time is a part of what they say, so that a repeat has it, too. (An intent without a time of its own gets
 #: that of its arrival.)
-_DATED = frozenset({DealChanged, ActivityChanged})
+_DATED = frozenset({DealChanged, ActivityChanged, RelatedChanged})
+#: Events that `join` tells of a change at someone else's, in versions (`topics.events.ActivityChanged`).
+_TOLD = (ActivityChanged, RelatedChanged, IntentSeen)
 #: Never added to in place.
 _NONE: list[Transition] = []
 _TAKEN_IN = frozenset({Fate.FOLDED, Fate.REFOLDED})
@@ -236,17 +239,19 @@ def _fate(state: State, stored: Stored) -> Fate:
 
 
 def _twin(tail: tuple[Stored, ...], event: DealEvent) -> DealEvent | None:
-    """The same event in the tail, or another version of what it says of the same change of an activity."""
-    identity, change = event.id, event.change if type(event) is ActivityChanged else ""
+    """The same event in the tail, or another version of what is told of the same change."""
+    identity, kind, change = event.id, type(event), event.change if isinstance(event, _TOLD) else ""
     for one in tail:
         known = one.event
-        if known.id == identity or (change and type(known) is ActivityChanged and known.change == change):
+        if known.id == identity or (
+            change and type(known) is kind and known.change == change  # type: ignore[union-attr]  # told, as `kind` is
+        ):
             return known
     return None
 
 
 def _is_fuller(event: DealEvent, twin: DealEvent) -> bool:
-    return isinstance(event, ActivityChanged) and isinstance(twin, ActivityChanged) and event.version > twin.version
+    return isinstance(event, _TOLD) and isinstance(twin, _TOLD) and event.version > twin.version
 
 
 def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transition]]:
@@ -350,8 +355,8 @@ def _text(stored: Stored) -> int:
 
 
 def _values(event: DealEvent) -> Collection[Scalar]:
-    if type(event) is DealChanged or type(event) is ActivityChanged:
-        return event.fields.values()
+    if type(event) in _DATED:
+        return event.fields.values()  # type: ignore[union-attr]  # those have fields
     return event.data.values() if type(event) is IntentSeen else ()
 
 
