@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import NamedTuple, TextIO, TypeAlias
 
 from topics.outcomes import RawRecord
-from topics.sources.cells import Reason
+from topics.sources.cells import Raw, Reason
 from topics.sources.columns import MAX_CELL, cleaned
 from topics.sources.mapping import Column, History, Lookup, Mapping, RowTable
-from topics.sources.tables import Row, encode, first_moment
+from topics.sources.tables import first_moment
+from topics.sources.tables_rows import Row, encode
 
 Cells: TypeAlias = dict[str, str]
-Join: TypeAlias = Callable[[Cells], dict[str, str | None]]
+Join: TypeAlias = Callable[[Cells], dict[str, Raw]]
 
 
 class FilesError(ValueError):
@@ -248,7 +249,7 @@ def _join(mapping: Mapping, table: RowTable, lookups: dict[str, dict[str, Cells]
     ]
 
     def join(cells: Cells) -> dict[str, str | None]:
-        found: dict[str, str | None] = {}
+        found: dict[str, Raw] = {}
         for name, known in steps:
             found |= known[cells.get(name, "")]
         return found
@@ -264,21 +265,21 @@ def _fetched(mapping: Mapping, table: RowTable, column: Column) -> list[tuple[st
     return [(f"{column.join}.{name}", name) for name in sorted(columns)]
 
 
-class _Found(dict[str, dict[str, str | None]]):
+class _Found(dict[str, dict[str, Raw]]):
     """What a lookup says about a cell, remembered for the cells that it knows: a lookup is small."""
 
     def __init__(
-        self, clean: Callable[[str], str | None], lookup: dict[str, Cells], fetched: list[tuple[str, str]]
+        self, clean: Callable[[Raw], str | None], lookup: dict[str, Cells], fetched: list[tuple[str, str]]
     ) -> None:
         super().__init__()
         self._clean, self._lookup, self._fetched = clean, lookup, fetched
 
-    def __missing__(self, cell: str) -> dict[str, str | None]:
+    def __missing__(self, cell: str) -> dict[str, Raw]:
         key = self._clean(cell)
         row = None if key is None else self._lookup.get(key)
         if row is None:
             return {}
-        found = {name: row.get(source) for name, source in self._fetched}
+        found: dict[str, Raw] = {name: row.get(source) for name, source in self._fetched}
         if cell == key:
             self[cell] = found
         return found
@@ -343,5 +344,5 @@ def _in_order(rows: Iterable[_Placed], name: str) -> Iterator[_Placed]:
 def _record(table: str, n: int, timed: _Timed, deal: str, join: Join) -> RawRecord:
     line = timed.line
     joined = {} if line.flaw else join(line.cells)
-    row = Row(table, n, dict[str, str | None](line.cells), joined, timed.again, line.flaw, line.detail)
+    row = Row(table, n, dict[str, Raw](line.cells), joined, timed.again, line.flaw, line.detail)
     return RawRecord(key=line.cells.get(deal, "").strip().encode() or None, value=encode(row))

@@ -39,6 +39,7 @@ class Silence(StrEnum):
     UNCHANGED = "unchanged"
     OLDER_SNAPSHOT = "older_snapshot"
     MISSING_KEPT = "missing_kept"
+    NO_TIE = "no_tie"
 
 
 class Dirt(StrEnum):
@@ -51,7 +52,7 @@ class Dirt(StrEnum):
     OTHER_ID = "other_id"
     # Debezium
     NOT_SENT = "not_sent"
-    CONNECTOR_CLOCK = "connector_clock"
+    CLOCK = "clock"
     # tables
     REPAIRED = "repaired"
     TRIMMED = "trimmed"

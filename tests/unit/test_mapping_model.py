@@ -98,7 +98,7 @@ def test_every_problem_of_every_table_is_told_at_once_with_its_place() -> None:
         ({"columns": {"a": {"to": "stage", "join": "people"}}}, "joins 'people', which is no lookup"),
         ({"file": "/etc/passwd"}, "file '/etc/passwd' leads out of the folder that is loaded"),
         ({"file": "a/../../b.csv"}, "leads out of the folder"),
-        ({"kind": "snapshots"}, "'history', 'activity', 'milestones', 'lookup'"),
+        ({"kind": "snapshots"}, "'history', 'snapshot', 'milestones', 'removals', 'activity'"),
         ({"colums": {}}, "Extra inputs are not permitted"),
     ],
 )

@@ -8,10 +8,10 @@ import pytest
 
 from topics.instants import parse_rfc3339
 from topics.sources import cells
-from topics.sources.cells import Read, Reason, UnreadableError
+from topics.sources.cells import Clock, Read, Reason, UnreadableError
 
-BERLIN = ZoneInfo("Europe/Berlin")
-UTC = cells.zone("UTC")
+BERLIN = Clock(ZoneInfo("Europe/Berlin"))
+UTC = Clock()
 US = ("%m/%d/%Y",)
 
 
@@ -55,11 +55,12 @@ US_DAY, TWO_WAYS = cells.day(US, UTC), cells.day(("%m/%d/%Y", "%d/%m/%Y"), UTC)
         (US_DAY, "2/29/2017", Reason.BAD_DATE),
         (US_DAY, "10/20/16", Reason.BAD_DATE),
         (US_DAY, "10/20/2016 ", Reason.BAD_DATE),
-        (US_DAY, "12/31/9999", Reason.BAD_DATE),
-        (US_DAY, "12/31/1969", Reason.BAD_DATE),
+        (US_DAY, "12/31/9999", Reason.ABSURD_TIME),
+        (US_DAY, "12/31/1969", Reason.ABSURD_TIME),
+        (US_DAY, "1/1/1970", Reason.ABSURD_TIME),
         (TWO_WAYS, "1/2/2017", Reason.BAD_DATE),
         (cells.instant(("epoch_ms",), UTC), "-1", Reason.BAD_DATE),
-        (cells.instant(("epoch_s",), UTC), "999999999999999", Reason.BAD_DATE),
+        (cells.instant(("epoch_s",), UTC), "999999999999999", Reason.ABSURD_TIME),
         (cells.instant(("iso",), UTC), "yesterday", Reason.BAD_DATE),
         (cells.midnight(US, UTC), "1/32/2017", Reason.BAD_DATE),
     ],

@@ -1,6 +1,7 @@
 """One cell of text to a value, by a declared format. What does not fit is refused, never guessed.
 
-A reader of cells takes stripped text that is not null and raises `UnreadableError`.
+A reader of cells takes stripped text that is not null and raises `UnreadableError`. Cells of JSON and Parquet have
+types of their own (`Raw`): `as_text` writes those as text where a reader wants some.
 """
 
 from __future__ import annotations
@@ -11,19 +12,33 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from topics.events import Scalar
 from topics.instants import from_us, to_us
 
 Read = Callable[[str], Scalar]
+#: A cell as it stands in a file: text in CSV, with a type in JSON and Parquet.
+Raw: TypeAlias = str | int | float | bool | None
 
-#: The years that a date of a deal can lie in: instants are counted from 1970, and sentinels such as 9999-12-31 are
-#: no dates (declare them as nulls).
-FIRST_YEAR, LAST_YEAR = 1970, 2199
+#: The name under which a row says what stands in its file's own name, or for its whole table.
+FROM_NAME = "(at)"
+
+#: Formats that have a name instead of a pattern; everything else is a pattern of `datetime.strptime`.
+NAMED_FORMATS = ("iso", "epoch_s", "epoch_ms")
+
+#: The years that a date of a deal can lie in. Instants are counted from 1970, so what lies within three days of that
+#: start is a zero in some zone and no date; sentinels such as 9999-12-31 are none either (declare them as nulls).
+FIRST, LAST = datetime(1970, 1, 4, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+#: No CRM has written an epoch before: what seems earlier is one of seconds where milliseconds are declared.
+FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 
 _EPOCH_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 _EPOCH_TEXT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+#: What exports write between groups of three where a space is declared: plain, no-break, narrow no-break.
+_SPACES = " \u00a0\u202f"
 _SHOWN = 60  # characters of a cell in a message
 _CACHED_DATES = 8192  # twenty years of days, or the instants of a burst
 
@@ -36,7 +51,10 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     UNKNOWN_TABLE = "unknown_table"
     NO_DEAL_ID = "no_deal_id"
+    NO_ID = "no_id"
     BAD_DATE = "bad_date"
+    ABSURD_TIME = "absurd_time"
+    BAD_CURRENCY = "bad_currency"
     RAGGED_ROW = "ragged_row"
     BAD_QUOTING = "bad_quoting"
     NOT_TEXT = "not_text"
@@ -55,26 +73,71 @@ def zone(name: str) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
+class Clock(NamedTuple):
+    """How a time is to be understood.
+
+    `where`: the zone of times that name none; with `local`, of all that is written with digits of a calendar: the zones
+    that they name are wrong. `later`: which of two it is when clocks are put back.
+    """
+
+    where: tzinfo = UTC
+    local: bool = False
+    later: bool = False
+
+
+def as_text(cell: str | float) -> str:
+    """A cell with a type, as CSV would write it: `true`, whole numbers with all digits, `2.5`."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return cell if isinstance(cell, str) else str(cell)
+
+
 def text(cell: str) -> str:
     """The text itself."""
     return cell
 
 
-def number(decimal: str, thousands: str) -> Callable[[str], float]:
-    """Numbers with this decimal separator, and groups of three where there is a separator of thousands."""
-    group = re.escape(thousands)
+def currency(cell: str) -> str:
+    """A currency's code: three letters, as ISO 4217 has them, in any case."""
+    code = cell.upper()
+    if not _CURRENCY.fullmatch(code):
+        raise UnreadableError(Reason.BAD_CURRENCY, f"{_shown(cell)} is no code of a currency")
+    return code
+
+
+def number(decimal: str, thousands: str, signs: tuple[str, ...] = ()) -> Callable[[str], float]:
+    """Numbers with this decimal separator, and groups of three where there is a separator of thousands.
+
+    One of the `signs` may stand before or after the number: those of a currency.
+    """
+    group = f"[{_SPACES}]" if thousands == " " else re.escape(thousands)
     whole = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)" if thousands else "[0-9]+"
-    shape = re.compile(rf"[+-]?{whole}(?:{re.escape(decimal)}[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?")
+    sign = "|".join(re.escape(one.strip()) for one in sorted(signs, key=len, reverse=True))
+    around = rf"(?:(?:{sign})[{_SPACES}]*)?" if signs else ""
+    after = rf"(?:[{_SPACES}]*(?:{sign}))?" if signs else ""
+    digits = rf"{whole}(?:{re.escape(decimal)}[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?"
+    shape = re.compile(rf"([+-]?){around}([+-]?)({digits}){after}")
+    drop = re.compile(group) if thousands else None
 
     def read(cell: str) -> float:
-        if not shape.fullmatch(cell):
+        found = shape.fullmatch(cell)
+        if found is None or (found[1] and found[2]):
             raise UnreadableError(Reason.WRONG_TYPE, f"{_shown(cell)} is no number")
-        value = float(cell.replace(thousands, "").replace(decimal, "."))
-        if not math.isfinite(value):
-            raise UnreadableError(Reason.WRONG_TYPE, f"{_shown(cell)} is too large a number")
-        return value
+        bare = drop.sub("", found[3]) if drop is not None else found[3]
+        return finite(float(found[1] + found[2] + bare.replace(decimal, ".")))
 
     return read
+
+
+def finite(value: float) -> float:
+    """A number that has a type already, as far as it is one."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise UnreadableError(Reason.WRONG_TYPE, f"{_shown(str(value))} is too large a number")
+    return number
 
 
 def boolean(true_when: tuple[str, ...], false_when: tuple[str, ...]) -> Callable[[str], bool]:
@@ -90,64 +153,97 @@ def boolean(true_when: tuple[str, ...], false_when: tuple[str, ...]) -> Callable
     return read
 
 
-def day(formats: tuple[str, ...], where: tzinfo) -> Callable[[str], str]:
-    """The calendar day, as an ISO string. `where` matters only to formats that are instants (epochs)."""
-    moment = _moment(formats, where)
+def day(formats: tuple[str, ...], clock: Clock) -> Callable[[str], str]:
+    """The calendar day, as an ISO string. The clock matters only to formats that are instants (epochs)."""
+    moment = _moment(formats, clock)
     return lru_cache(_CACHED_DATES)(lambda cell: moment(cell).date().isoformat())
 
 
-def midnight(formats: tuple[str, ...], where: tzinfo) -> Callable[[str], int]:
+def midnight(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
     """The first instant of the calendar day in that zone, in microseconds since 1970."""
-    calendar_day = day(formats, where)
+    calendar_day = day(formats, clock)
     return lru_cache(_CACHED_DATES)(
-        lambda cell: to_us(datetime.combine(date.fromisoformat(calendar_day(cell)), time(), where))
+        lambda cell: to_us(datetime.combine(date.fromisoformat(calendar_day(cell)), time(), clock.where))
     )
 
 
-def instant(formats: tuple[str, ...], where: tzinfo) -> Callable[[str], int]:
-    """The moment in microseconds since 1970. Without a zone of its own it is in `where` (the earlier of two)."""
-    moment = _moment(formats, where)
-    return lru_cache(_CACHED_DATES)(lambda cell: to_us(moment(cell)))
+def instant(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
+    """The moment in microseconds since 1970. Without a zone of its own it is in the clock's.
+
+    A time that was left out there, when clocks were put forward, is refused: the zone is another one.
+    """
+    moment = _moment(formats, clock)
+
+    def read(cell: str) -> int:
+        found = moment(cell)
+        if found.astimezone(UTC).astimezone(found.tzinfo).replace(tzinfo=None) != found.replace(tzinfo=None):
+            raise UnreadableError(Reason.BAD_DATE, f"{_shown(cell)} was left out in {clock.where}: clocks went forward")
+        return to_us(found)
+
+    return lru_cache(_CACHED_DATES)(read)
 
 
-def _moment(formats: tuple[str, ...], where: tzinfo) -> Callable[[str], datetime]:
+def ambiguous(formats: tuple[str, ...], clock: Clock) -> Callable[[str], bool]:
+    """Whether a time was twice, when clocks were put back, and does not say which one it is. Never raises."""
+    if clock.where is UTC:
+        return lambda _cell: False
+    moment = _moment(formats, clock)
+
+    def read(cell: str) -> bool:
+        try:
+            found = moment(cell)
+        except UnreadableError:
+            return False
+        return found.tzinfo is clock.where and found.replace(fold=0).utcoffset() != found.replace(fold=1).utcoffset()
+
+    return lru_cache(_CACHED_DATES)(read)
+
+
+def _moment(formats: tuple[str, ...], clock: Clock) -> Callable[[str], datetime]:
     """The aware moment that all fitting formats agree on."""
 
     def read(cell: str) -> datetime:
-        fits = {moment for pattern in formats if (moment := _fit(cell, pattern, where)) is not None}
+        fits = {moment for pattern in formats if (moment := _fit(cell, pattern, clock)) is not None}
         if not fits:
             raise UnreadableError(Reason.BAD_DATE, f"{_shown(cell)} is not of the form {' or '.join(formats)}")
         if len(fits) > 1:
             raise UnreadableError(Reason.BAD_DATE, f"{_shown(cell)} means different times in {' and '.join(formats)}")
         moment = fits.pop()
-        if not FIRST_YEAR <= moment.astimezone(UTC).year <= LAST_YEAR:
-            raise UnreadableError(Reason.BAD_DATE, f"{_shown(cell)} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
+        if not FIRST <= moment < LAST:
+            raise UnreadableError(
+                Reason.ABSURD_TIME,
+                f"{_shown(cell)} is not between {FIRST.date()} and {LAST.date()}: a sentinel?",
+            )
         return moment
 
     return read
 
 
-def _fit(cell: str, pattern: str, where: tzinfo) -> datetime | None:
+def _fit(cell: str, pattern: str, clock: Clock) -> datetime | None:
+    if scale := _EPOCH_US.get(pattern):
+        return _epoch(cell, scale, clock)
     try:
-        moment = _parse(cell, pattern, where)
+        moment = datetime.fromisoformat(cell) if pattern == "iso" else datetime.strptime(cell, pattern)  # noqa: DTZ007 -- the zone is added below
     except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=where)
+    if moment.tzinfo and not clock.local:
+        return moment
+    return moment.replace(tzinfo=clock.where, fold=1 if clock.later else 0)
 
 
-def _parse(cell: str, pattern: str, where: tzinfo) -> datetime:
-    if scale := _EPOCH_US.get(pattern):
-        return _epoch(cell, scale).astimezone(where)
-    if pattern == "iso":
-        return datetime.fromisoformat(cell)
-    return datetime.strptime(cell, pattern)  # noqa: DTZ007 -- the caller adds the zone where the format has none
-
-
-def _epoch(cell: str, scale: int) -> datetime:
+def _epoch(cell: str, scale: int, clock: Clock) -> datetime | None:
+    """The moment of an epoch. Raises UnreadableError for one that is far off: of another unit."""
     if not _EPOCH_TEXT.fullmatch(cell):
-        raise ValueError(cell)
+        return None
     whole, _, part = cell.partition(".")
-    return from_us(int(whole) * scale + int(part.ljust(6, "0") or 0) * scale // 1_000_000)
+    try:
+        moment = from_us(int(whole) * scale + int(part.ljust(6, "0") or 0) * scale // 1_000_000)
+    except OverflowError:
+        moment = LAST
+    if not FIRST_EPOCH <= moment < LAST:
+        unit = "milliseconds" if moment >= LAST else "seconds"
+        raise UnreadableError(Reason.ABSURD_TIME, f"{_shown(cell)} is far off: perhaps it counts {unit}")
+    return moment.astimezone(clock.where)
 
 
 def _shown(cell: str) -> str:

@@ -9,14 +9,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from topics.events import Scalar
+from topics.silences import Dirt
 from topics.sources import cells
-from topics.sources.cells import Reason, UnreadableError
+from topics.sources.cells import Raw, Reason, UnreadableError, as_text
 from topics.sources.mapping import Column, ValueType, When
 from topics.sources.mapping import Mapping as TableMapping
 
 T = TypeVar("T")
-Text: TypeAlias = Mapping[str, str | None]
-Moment: TypeAlias = Callable[[Text], int | None]
+FromT = TypeVar("FromT")
+Cells: TypeAlias = Mapping[str, Raw]
+#: The time that a row says, in microseconds, None for a null.
+Moment: TypeAlias = Callable[[Cells], int | None]
+#: The dirt of that time.
+Doubt: TypeAlias = Callable[[Cells], tuple[str, ...]]
 
 MAX_CELL = 65_536  # characters; the longest text property of the CRMs that export tables (HubSpot)
 
@@ -36,7 +41,7 @@ class Cell(NamedTuple):
 
     name: str
     to: str
-    read: Callable[[str], Meaning]
+    read: Callable[[Raw], Meaning]
     joined: bool
     match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
 
@@ -47,7 +52,7 @@ def cell_of(mapping: TableMapping, name: str, column: Column) -> Cell:
     return Cell(
         name=name,
         to=column.to,
-        read=_Remembered(_reading(mapping, name, column)).__getitem__,
+        read=_reading(mapping, name, column),
         joined=mapping.is_joined(name),
         match=f"{column.join}.{lookup.key}" if lookup else "",
     )
@@ -70,23 +75,46 @@ class _Remembered(dict[str, Meaning]):
         return meaning
 
 
-def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], Meaning]:
-    """Cells of one column. Raises UnreadableError, with the column's name."""
+def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[Raw], Meaning]:
+    """Cells of one column, of text or with a type of their own. Raises UnreadableError, with the column's name."""
+    of_text = _Remembered(_text_reading(mapping, name, column)).__getitem__
+    is_number, is_bool = column.type is ValueType.NUMBER, column.type is ValueType.BOOL
+
+    def read(raw: Raw) -> Meaning:
+        if isinstance(raw, str):
+            return of_text(raw)
+        if raw is None:
+            return of_text("")
+        if is_bool and isinstance(raw, bool):
+            return Meaning(raw)
+        if is_number and not isinstance(raw, bool):
+            return Meaning(_named(name, cells.finite, raw))
+        return of_text(as_text(raw))
+
+    return read
+
+
+def _text_reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], Meaning]:
     nulls = frozenset(("", *mapping.nulls, *column.nulls))
-    value_of = _value_reader(mapping, column)
+    value_of, doubtful = _value_reader(mapping, column), _doubtful(mapping, column)
 
     def read(raw: str) -> Meaning:
         if len(raw) > MAX_CELL:
             raise UnreadableError(Reason.TOO_LONG, f"{name}: {len(raw)} characters; the limit is {MAX_CELL}")
         text = raw.strip()
-        trimmed = (f"trimmed.{name}",) if text != raw else ()
+        trimmed = (f"{Dirt.TRIMMED}.{name}",) if text != raw else ()
         if text in nulls:
-            return Meaning(None, (*trimmed, f"empty.{name}") if column.required else trimmed)
+            return Meaning(None, (*trimmed, f"{Dirt.EMPTY}.{name}") if column.required else trimmed)
         right = _right(column, text)
         dirt = (*trimmed, *_flaws(name, column, text, right))
-        return Meaning(_named(name, value_of, right), dirt)
+        value = _named(name, value_of, right)
+        return Meaning(value, (*dirt, f"{Dirt.AMBIGUOUS}.{name}") if doubtful is not None and doubtful(right) else dirt)
 
     return read
+
+
+def _doubtful(mapping: TableMapping, column: Column) -> Callable[[str], bool] | None:
+    return cells.ambiguous(column.format, mapping.clock()) if column.type is ValueType.INSTANT else None
 
 
 def _right(column: Column, text: str) -> str:
@@ -96,57 +124,76 @@ def _right(column: Column, text: str) -> str:
 
 def _flaws(name: str, column: Column, text: str, right: str) -> Iterable[str]:
     if text in column.repairs:
-        yield f"repaired.{name}"
+        yield f"{Dirt.REPAIRED}.{name}"
     if column.expect and right not in column.expect:
-        yield f"unexpected.{name}"
+        yield f"{Dirt.UNEXPECTED}.{name}"
 
 
 def _value_reader(mapping: TableMapping, column: Column) -> cells.Read:
-    where = cells.zone(mapping.timezone)
     match column.type:
         case ValueType.TEXT:
-            return cells.text
+            return cells.currency if column.to == "currency" else cells.text
         case ValueType.NUMBER:
-            return cells.number(mapping.decimal, mapping.thousands)
+            return cells.number(mapping.decimal, mapping.thousands, column.signs)
         case ValueType.BOOL:
             return cells.boolean(column.true_when, column.false_when)
-        case ValueType.DAY if column.to == "created_at":  # the one day that the product reads as an instant
-            return cells.midnight(column.format, where)
-        case ValueType.DAY:
-            return cells.day(column.format, where)
+        case ValueType.DAY:  # `created_at` is the one day that the product reads as an instant
+            return (cells.midnight if column.to == "created_at" else cells.day)(column.format, mapping.clock())
         case ValueType.INSTANT:
-            return cells.instant(column.format, where)
+            return cells.instant(column.format, mapping.clock())
 
 
 def moment_of(mapping: TableMapping, when: When) -> Moment:
-    """The time that a row says in this column, in microseconds; None for a null."""
-    nulls = frozenset(mapping.nulls)
+    """The time that a row says where `when` says, in microseconds; None for a null."""
     make = cells.midnight if when.type is ValueType.DAY else cells.instant
-    read = make(when.format, cells.zone(mapping.timezone))
+    read, text_of = make(when.format, mapping.clock()), _said_time(mapping, when)
 
-    def moment(row: Text) -> int | None:
-        text = (row.get(when.column) or "").strip()
-        if not text or text in nulls:
-            return None
-        return _named(when.column, read, text)
+    def moment(row: Cells) -> int | None:
+        text = text_of(row)
+        return None if text is None else _named(when.cell, read, text)
 
     return moment
 
 
-def _named(column: str, read: Callable[[str], T], text: str) -> T:
-    """What the text says. Raises UnreadableError with the column's name before its detail."""
+def doubt_of(mapping: TableMapping, when: When) -> Doubt | None:
+    """The dirt of a time that `moment_of` could read; None where there never is any."""
+    if when.type is ValueType.DAY or mapping.timezone == "UTC":
+        return None
+    doubtful, text_of = cells.ambiguous(when.format, mapping.clock()), _said_time(mapping, when)
+    dirt = (f"{Dirt.AMBIGUOUS}.{when.cell}",)
+
+    def doubt(row: Cells) -> tuple[str, ...]:
+        text = text_of(row)
+        return dirt if text is not None and doubtful(text) else ()
+
+    return doubt
+
+
+def _said_time(mapping: TableMapping, when: When) -> Callable[[Cells], str | None]:
+    nulls, name = frozenset(("", *mapping.nulls)), when.cell
+
+    def text_of(row: Cells) -> str | None:
+        raw = row.get(name)
+        text = "" if raw is None else as_text(raw).strip()
+        return None if text in nulls else text
+
+    return text_of
+
+
+def _named(column: str, read: Callable[[FromT], T], text: FromT) -> T:
+    """What a cell says. Raises UnreadableError with the column's name before its detail."""
     try:
         return read(text)
     except UnreadableError as error:
         raise UnreadableError(error.reason, f"{column}: {error}") from error
 
 
-def cleaned(mapping: TableMapping, column: Column) -> Callable[[str], str | None]:
+def cleaned(mapping: TableMapping, column: Column) -> Callable[[Raw], str | None]:
     """A cell's text after trimming, translation and repair, None for a null: what lookups are asked with."""
     nulls = frozenset(("", *mapping.nulls, *column.nulls))
 
-    def clean(cell: str) -> str | None:
-        text = cell.strip()
+    def clean(cell: Raw) -> str | None:
+        text = "" if cell is None else as_text(cell).strip()
         return None if text in nulls else _right(column, text)
 
     return clean
