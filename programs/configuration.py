@@ -43,6 +43,8 @@ VARIABLES = (
     Variable("SIGNALS_LOG_LEVEL", ("log_level",), "debug, info, warning or error"),
     Variable("SIGNALS_PARTITIONS", ("topics", "partitions"), "partitions of a topic that is created"),
     Variable("SIGNALS_REPLICATION", ("topics", "replication"), "copies of a topic that is created"),
+    Variable("SIGNALS_RAW_DAYS", ("topics", "raw_days"), "days for which input is kept as it was sent"),
+    Variable("SIGNALS_REJECTED_DAYS", ("topics", "rejected_days"), "days for which rejected input is kept"),
     Variable("SIGNALS_BASE_CURRENCY", ("money", "base_currency"), "three letters"),
     Variable("SIGNALS_CLOCK_MODE", ("clock", "mode"), "wall or data"),
     Variable("SIGNALS_CLOCK_GRACE", ("clock", "grace_seconds"), "seconds that a source may be late"),

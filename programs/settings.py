@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StringConstraints
 
 from programs.addresses import checked_api_url, checked_public_url, checked_servers
+from topics.catalog import RAW_DAYS, REJECTED_DAYS
 from topics.sources.source import Provides, SourceKind
 
 #: The programs of one installation in the order of the flow; `signals up` gives them ports in this order.
@@ -69,6 +70,8 @@ class TopicSettings(_Part):
 
     partitions: int = Field(default=4, ge=1, le=1000)
     replication: int = Field(default=1, ge=1, le=9)
+    raw_days: int = Field(default=RAW_DAYS, ge=1, le=3650, description="how long input is kept as it was sent")
+    rejected_days: int = Field(default=REJECTED_DAYS, ge=1, le=3650, description="the same for what was rejected")
 
 
 class MoneySettings(_Part):

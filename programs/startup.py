@@ -35,7 +35,9 @@ class Ready(NamedTuple):
     def topics(self) -> tuple[Topic, ...]:
         """Every topic of this installation, in the order of the flow."""
         routes = (intent.route for intent in self.playbook.playbook.intents if intent.route is not None)
-        return topics((source.name for source in self.sources), routes)
+        kept = self.settings.topics
+        names = (source.name for source in self.sources)
+        return topics(names, routes, raw_days=kept.raw_days, rejected_days=kept.rejected_days)
 
 
 class NotReadyError(ValueError):

@@ -19,8 +19,20 @@ class Cleanup(StrEnum):
     COMPACT = "compact"
 
 
+#: A broker deletes whole files, and compacts when it finds that worth the while. So that what is over is gone a day
+#: later on a quiet topic, too, files end after a day and compaction waits no longer than that. A tombstone stays for a
+#: week, so that a worker that was away as long still hears of it.
+_GONE_IN_TIME = {
+    Cleanup.DELETE: {"segment.ms": str(DAY_MS)},
+    Cleanup.COMPACT: {"max.compaction.lag.ms": str(DAY_MS), "delete.retention.ms": str(7 * DAY_MS)},
+}
+
+
 class Topic(NamedTuple):
-    """One topic. `partitions` None: the setting's number, so that keys of one space stand in step (co-partitioned)."""
+    """One topic. `partitions` None: the setting's number, so that keys of one space stand in step (co-partitioned).
+
+    `personal`: what stands there of buyers and of our own people, for docs/privacy.md.
+    """
 
     name: str
     key: str
@@ -30,6 +42,12 @@ class Topic(NamedTuple):
     partitions: int | None = None
     max_message_bytes: int = 1_048_588
     doc: str = ""
+    personal: str = ""
+
+    @property
+    def kept(self) -> str:
+        """How long a record stays, for a person."""
+        return "the last of each key" if self.retention_days is None else f"{self.retention_days} days"
 
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic, as it names them."""
@@ -37,6 +55,7 @@ class Topic(NamedTuple):
         return {
             "cleanup.policy": self.cleanup.value,
             "retention.ms": str(retention),
+            **_GONE_IN_TIME[self.cleanup],
             "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "CreateTime",
         }
@@ -45,6 +64,10 @@ class Topic(NamedTuple):
 RAW_PREFIX = "crm.raw."
 ROUTE_PREFIX = "route."
 RAW_MAX_BYTES = 16 * 1024 * 1024
+#: How long input is kept as it was sent, unless the settings say otherwise: long enough to read it again after a fix.
+RAW_DAYS = 30
+#: How long input that could not be understood is kept, unless the settings say otherwise.
+REJECTED_DAYS = 90
 #: A deal is the sum of its events: hundreds of fields of the customer's own, of up to 32 KB each.
 DEAL_MAX_BYTES = 16 * 1024 * 1024
 #: A playbook's file may have 1 MB (`playbook.yamltree.MAX_BYTES`); as JSON a character may take six.
@@ -75,6 +98,8 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         30,
         doc="what is keyed by something other than a deal, on its way through join",
+        personal="names, e-mail addresses and titles of buyers and sellers, who takes part in which activity, what "
+        "buyers did on the web site",
     ),
     Topic(
         DEAL_EVENTS,
@@ -83,6 +108,7 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         400,
         doc="canonical changes of deals and ticks: the log that state and signals are a function of",
+        personal="names of deals and of their accounts, ids of people in activities, every field that is mapped",
     ),
     Topic(
         DEFINITIONS,
@@ -93,6 +119,7 @@ TOPICS: tuple[Topic, ...] = (
         partitions=1,
         max_message_bytes=DEFINITIONS_MAX_BYTES,
         doc="playbooks by version, for good, and which one was published last; controls on the logs switch to them",
+        personal="names, e-mail addresses and Slack ids of sellers, where the playbook names them",
     ),
     Topic(
         DEAL_SIGNALS,
@@ -101,6 +128,7 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         400,
         doc="opened, updated, resolved: one record per transition",
+        personal="names of deals and of their owners, ids of people, what a buyer's intent said",
     ),
     Topic(
         DEAL_CURRENT,
@@ -110,17 +138,27 @@ TOPICS: tuple[Topic, ...] = (
         None,
         max_message_bytes=DEAL_MAX_BYTES,
         doc="the present state of each deal with its open signals",
+        personal="as deal.signals, and every mapped field of the deal",
     ),
     Topic(
         REJECTED,
         "source",
         "Rejection",
         _DELETE,
-        90,
+        REJECTED_DAYS,
         max_message_bytes=RAW_MAX_BYTES,
         doc="input that could not be understood, with its bytes, position and reason",
+        personal="whatever the source sent",
     ),
-    Topic(ALERT_INBOX, "recipient", "Told", _DELETE, 7, doc="transitions by the recipient who may hear of them"),
+    Topic(
+        ALERT_INBOX,
+        "recipient",
+        "Told",
+        _DELETE,
+        7,
+        doc="transitions by the recipient who may hear of them",
+        personal="as deal.signals; names and addresses of recipients",
+    ),
     Topic(
         ALERT_OUTBOX,
         "recipient",
@@ -128,6 +166,7 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         7,
         doc="what is to be said or edited, first in, first out per recipient",
+        personal="as deal.signals; names and addresses of recipients",
     ),
     Topic(
         ALERT_LOG,
@@ -136,6 +175,7 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         400,
         doc="what was decided about each signal and recipient, with the reason",
+        personal="keys of deals and people, names of recipients",
     ),
     Topic(
         ALERT_LEDGER,
@@ -144,24 +184,59 @@ TOPICS: tuple[Topic, ...] = (
         _COMPACT,
         None,
         doc="what was said, where, when: the state of send",
+        personal="names of recipients, where their messages stand in Slack; no deal, no buyer",
     ),
-    Topic(STATE_JOIN, "activity, person or account", "state", _COMPACT, None, doc="the state of join"),
-    Topic(STATE_DETECT, "deal", "state", _COMPACT, None, max_message_bytes=DEAL_MAX_BYTES, doc="the state of detect"),
-    Topic(STATE_FANOUT, "signal", "Heard", _COMPACT, None, doc="who has heard of which open signal: state of notify"),
-    Topic(STATE_NOTIFY, "recipient", "state", _COMPACT, None, doc="the state of notify"),
+    Topic(
+        STATE_JOIN,
+        "activity, person or account",
+        "state",
+        _COMPACT,
+        None,
+        doc="the state of join",
+        personal="as people.events",
+    ),
+    Topic(
+        STATE_DETECT,
+        "deal",
+        "state",
+        _COMPACT,
+        None,
+        max_message_bytes=DEAL_MAX_BYTES,
+        doc="the state of detect",
+        personal="as deal.events",
+    ),
+    Topic(
+        STATE_FANOUT,
+        "signal",
+        "Heard",
+        _COMPACT,
+        None,
+        doc="who has heard of which open signal: state of notify",
+        personal="names and addresses of recipients; no deal, no buyer",
+    ),
+    Topic(
+        STATE_NOTIFY,
+        "recipient",
+        "state",
+        _COMPACT,
+        None,
+        doc="the state of notify",
+        personal="names of recipients; no deal, no buyer",
+    ),
 )
 
 
-def raw_topic(source: str) -> Topic:
+def raw_topic(source: str, days: int = RAW_DAYS) -> Topic:
     """The raw topic of a source: bytes as the CRM sent them."""
     return Topic(
         RAW_PREFIX + source,
         "as sent",
         "bytes",
         _DELETE,
-        30,
+        days,
         max_message_bytes=RAW_MAX_BYTES,
         doc="as the source sent it",
+        personal="whatever the source sends: choose there which objects and fields it sends",
     )
 
 
@@ -174,11 +249,15 @@ def route_topic(route: str) -> Topic:
         _DELETE,
         30,
         doc="high-intent events for other systems",
+        personal="as deal.signals",
     )
 
 
-def topics(sources: Iterable[str], routes: Iterable[str]) -> tuple[Topic, ...]:
+def topics(
+    sources: Iterable[str], routes: Iterable[str], *, raw_days: int = RAW_DAYS, rejected_days: int = REJECTED_DAYS
+) -> tuple[Topic, ...]:
     """Every topic of an installation with these sources and these routes, in the order of the flow."""
-    raw = tuple(raw_topic(name) for name in sorted(set(sources)))
+    raw = tuple(raw_topic(name, raw_days) for name in sorted(set(sources)))
+    ours = tuple(topic._replace(retention_days=rejected_days) if topic.name == REJECTED else topic for topic in TOPICS)
     routed = tuple(route_topic(name) for name in sorted(set(routes)))
-    return (*raw, *TOPICS, *routed)
+    return (*raw, *ours, *routed)

@@ -180,7 +180,7 @@ def _row(topic: Topic, partitions: int) -> dict[str, str | int]:
         "key": topic.key,
         "value": topic.value,
         "partitions": topic.partitions or partitions,
-        "kept": "the last of each key" if topic.retention_days is None else f"{topic.retention_days} days",
+        "kept": topic.kept,
         "what": topic.doc,
     }
 
