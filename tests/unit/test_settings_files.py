@@ -30,6 +30,8 @@ SET = [
     ("SIGNALS_LOG_LEVEL", "debug", "log_level", "debug"),
     ("SIGNALS_PARTITIONS", "12", "topics.partitions", 12),
     ("SIGNALS_REPLICATION", "3", "topics.replication", 3),
+    ("SIGNALS_RAW_DAYS", "14", "topics.raw_days", 14),
+    ("SIGNALS_REJECTED_DAYS", "60", "topics.rejected_days", 60),
     ("SIGNALS_BASE_CURRENCY", "EUR", "money.base_currency", "EUR"),
     ("SIGNALS_CLOCK_MODE", "data", "clock.mode", "data"),
     ("SIGNALS_CLOCK_GRACE", "0", "clock.grace_seconds", 0.0),
