@@ -12,7 +12,7 @@ from topics.events import Scalar
 from topics.silences import Dirt
 from topics.sources import cells
 from topics.sources.cells import Raw, Reason, UnreadableError, as_text
-from topics.sources.mapping import Column, ValueType, When
+from topics.sources.mapping import Column, ValueType, When, Writing
 from topics.sources.mapping import Mapping as TableMapping
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def cell_of(mapping: TableMapping, name: str, column: Column) -> Cell:
     return Cell(
         name=name,
         to=column.to,
-        read=_reading(mapping, name, column),
+        read=reading(mapping, name, column),
         joined=mapping.is_joined(name),
         match=f"{column.join}.{lookup.key}" if lookup else "",
     )
@@ -75,7 +75,7 @@ class _Remembered(dict[str, Meaning]):
         return meaning
 
 
-def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[Raw], Meaning]:
+def reading(mapping: Writing, name: str, column: Column) -> Callable[[Raw], Meaning]:
     """Cells of one column, of text or with a type of their own. Raises UnreadableError, with the column's name."""
     of_text = _Remembered(_text_reading(mapping, name, column)).__getitem__
     is_number, is_bool = column.type is ValueType.NUMBER, column.type is ValueType.BOOL
@@ -94,7 +94,7 @@ def _reading(mapping: TableMapping, name: str, column: Column) -> Callable[[Raw]
     return read
 
 
-def _text_reading(mapping: TableMapping, name: str, column: Column) -> Callable[[str], Meaning]:
+def _text_reading(mapping: Writing, name: str, column: Column) -> Callable[[str], Meaning]:
     nulls = frozenset(("", *mapping.nulls, *column.nulls))
     value_of, doubtful = _value_reader(mapping, column), _doubtful(mapping, column)
 
@@ -113,7 +113,7 @@ def _text_reading(mapping: TableMapping, name: str, column: Column) -> Callable[
     return read
 
 
-def _doubtful(mapping: TableMapping, column: Column) -> Callable[[str], bool] | None:
+def _doubtful(mapping: Writing, column: Column) -> Callable[[str], bool] | None:
     return cells.ambiguous(column.format, mapping.clock()) if column.type is ValueType.INSTANT else None
 
 
@@ -129,7 +129,7 @@ def _flaws(name: str, column: Column, text: str, right: str) -> Iterable[str]:
         yield f"{Dirt.UNEXPECTED}.{name}"
 
 
-def _value_reader(mapping: TableMapping, column: Column) -> cells.Read:
+def _value_reader(mapping: Writing, column: Column) -> cells.Read:
     match column.type:
         case ValueType.TEXT:
             return cells.currency if column.to == "currency" else cells.text
@@ -143,7 +143,7 @@ def _value_reader(mapping: TableMapping, column: Column) -> cells.Read:
             return cells.instant(column.format, mapping.clock())
 
 
-def moment_of(mapping: TableMapping, when: When) -> Moment:
+def moment_of(mapping: Writing, when: When) -> Moment:
     """The time that a row says where `when` says, in microseconds; None for a null."""
     make = cells.midnight if when.type is ValueType.DAY else cells.instant
     read, text_of = make(when.format, mapping.clock()), _said_time(mapping, when)
@@ -155,7 +155,7 @@ def moment_of(mapping: TableMapping, when: When) -> Moment:
     return moment
 
 
-def doubt_of(mapping: TableMapping, when: When) -> Doubt | None:
+def doubt_of(mapping: Writing, when: When) -> Doubt | None:
     """The dirt of a time that `moment_of` could read; None where there never is any."""
     if when.type is ValueType.DAY or mapping.timezone == "UTC":
         return None
@@ -169,7 +169,7 @@ def doubt_of(mapping: TableMapping, when: When) -> Doubt | None:
     return doubt
 
 
-def _said_time(mapping: TableMapping, when: When) -> Callable[[Cells], str | None]:
+def _said_time(mapping: Writing, when: When) -> Callable[[Cells], str | None]:
     nulls, name = frozenset(("", *mapping.nulls)), when.cell
 
     def text_of(row: Cells) -> str | None:
@@ -188,7 +188,7 @@ def _named(column: str, read: Callable[[FromT], T], text: FromT) -> T:
         raise UnreadableError(error.reason, f"{column}: {error}") from error
 
 
-def cleaned(mapping: TableMapping, column: Column) -> Callable[[Raw], str | None]:
+def cleaned(mapping: Writing, column: Column) -> Callable[[Raw], str | None]:
     """A cell's text after trimming, translation and repair, None for a null: what lookups are asked with."""
     nulls = frozenset(("", *mapping.nulls, *column.nulls))
 

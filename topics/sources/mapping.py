@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as AbstractMapping
 from typing import Literal
-from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import Field
 
-from topics.sources.cells import Clock, zone
 from topics.sources.mapping_parts import (
     Column,
     MappingError,
@@ -22,6 +20,7 @@ from topics.sources.mapping_parts import (
     TableName,
     ValueType,
     When,
+    Writing,
     validated,
 )
 from topics.sources.mapping_tables import (
@@ -62,38 +61,24 @@ __all__ = [
     "Snapshot",
     "ValueType",
     "When",
+    "Writing",
     "as_source",
     "load",
     "validated",
 ]
 
 
-class Mapping(Part):
+class Mapping(Writing):
     """Everything that a folder of tables needs to become events. The order of `tables` decides between equal times."""
 
     version: Literal[1] = 1
     tenant: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")
     playbook: str | None = Field(default=None, description="the playbook that fits, relative to this file")
     provides: frozenset[Provides] = frozenset()
-    timezone: str = Field(default="UTC", description="of times and days that name no zone")
-    stamped: Literal["zone", "local"] = Field(
-        default="zone", description="local: the zones that times name are wrong; their digits are times of `timezone`"
-    )
-    ambiguous: Literal["earlier", "later"] = Field(
-        default="earlier", description="which one of two, when clocks are put back; counted as ambiguous.<column>"
-    )
-    nulls: tuple[str, ...] = Field(default=("",), description="cells that hold nothing")
-    decimal: Literal[".", ","] = "."
-    thousands: Literal["", ".", ",", " ", "'"] = ""
     tables: dict[TableName, Table] = Field(min_length=1)
 
     def _problems(self) -> Iterator[str]:
-        try:
-            zone(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield f"no time zone is called {self.timezone!r}"
-        if self.decimal == self.thousands:
-            yield f"{self.decimal!r} cannot separate both decimals and thousands"
+        yield from super()._problems()
         if not self.row_tables():
             yield "only lookups: no table makes events"
         for name, table in self.row_tables().items():
@@ -115,10 +100,6 @@ class Mapping(Part):
     def lookups(self) -> dict[str, Lookup]:
         """The tables that only say more about values of others."""
         return {name: table for name, table in self.tables.items() if isinstance(table, Lookup)}
-
-    def clock(self) -> Clock:
-        """How times are to be understood that do not say it themselves."""
-        return Clock(zone(self.timezone), local=self.stamped == "local", later=self.ambiguous == "later")
 
     def is_joined(self, column: str) -> bool:
         """Whether a column, written `lookup.column`, comes from a lookup."""

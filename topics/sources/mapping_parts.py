@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, TypeVar
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from topics.events import DEAL_FIELDS
-from topics.sources.cells import FROM_NAME, NAMED_FORMATS, Clock, UnreadableError, instant
+from topics.sources.cells import FROM_NAME, NAMED_FORMATS, Clock, UnreadableError, instant, zone
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,79}$")]
@@ -157,7 +158,7 @@ class Column(Part):
 
     def _problems(self) -> Iterator[str]:
         if self.type in _DATES:
-            yield from format_problems(self.type, self.format)
+            yield from self._date_problems()
         elif self.format:
             yield f"{self.type.value} has no format"
         if self.signs and self.type is not ValueType.NUMBER:
@@ -167,13 +168,44 @@ class Column(Part):
         if both := {word.lower() for word in self.true_when} & {word.lower() for word in self.false_when}:
             yield f"true and false at once: {', '.join(sorted(both))}"
 
+    def _date_problems(self) -> Iterator[str]:
+        """What is wrong with how a date is said to be written."""
+        yield from format_problems(self.type, self.format)
 
-def _as_column(value: object) -> object:
+
+def as_column(value: object) -> object:
     """`sales_agent: owner_id` is short for `sales_agent: {to: owner_id}`."""
     return {"to": value} if isinstance(value, str) else value
 
 
-Columns = dict[ColumnName, Annotated[Column, BeforeValidator(_as_column)]]
+class Writing(Part):
+    """How the values of a source are written, where a column does not say otherwise."""
+
+    timezone: str = Field(default="UTC", description="of times and days that name no zone")
+    stamped: Literal["zone", "local"] = Field(
+        default="zone", description="local: the zones that times name are wrong; their digits are times of `timezone`"
+    )
+    ambiguous: Literal["earlier", "later"] = Field(
+        default="earlier", description="which one of two, when clocks are put back; counted as ambiguous.<column>"
+    )
+    nulls: tuple[str, ...] = Field(default=("",), description="cells that hold nothing")
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+
+    def _problems(self) -> Iterator[str]:
+        try:
+            zone(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield f"no time zone is called {self.timezone!r}"
+        if self.decimal == self.thousands:
+            yield f"{self.decimal!r} cannot separate both decimals and thousands"
+
+    def clock(self) -> Clock:
+        """How times are to be understood that do not say it themselves."""
+        return Clock(zone(self.timezone), local=self.stamped == "local", later=self.ambiguous == "later")
+
+
+Columns = dict[ColumnName, Annotated[Column, BeforeValidator(as_column)]]
 #: The types that a target may have; None where there is no such target.
 TypesOf: TypeAlias = Callable[[str], tuple[ValueType, ...] | None]
 

@@ -34,7 +34,7 @@ Stages = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=
 _TEXT, _BOOL, _NUMBER = (ValueType.TEXT,), (ValueType.BOOL,), (ValueType.NUMBER,)
 
 #: What a column of an activity may become (see `topics.events.ActivityChanged`); its deal and its time stand apart.
-_ACTIVITY_TYPES: dict[str, tuple[ValueType, ...]] = {
+ACTIVITY_TYPES: dict[str, tuple[ValueType, ...]] = {
     "person": _TEXT,
     "account": _TEXT,
     "owner": _TEXT,
@@ -45,7 +45,7 @@ _ACTIVITY_TYPES: dict[str, tuple[ValueType, ...]] = {
     "removed": _BOOL,
 }
 #: The same of a person, a user of the CRM or a buyer (`PersonChanged`).
-_PERSON_TYPES: dict[str, tuple[ValueType, ...]] = {
+PERSON_TYPES: dict[str, tuple[ValueType, ...]] = {
     "name": _TEXT,
     "email": _TEXT,
     "active": _BOOL,
@@ -67,7 +67,7 @@ _ACCOUNT_TYPES: dict[str, tuple[ValueType, ...]] = {
     "removed": _BOOL,
 }
 #: The same of what ties people, accounts and activities to deals (`RelationChanged`).
-_RELATION_TYPES: dict[str, tuple[ValueType, ...]] = {
+RELATION_TYPES: dict[str, tuple[ValueType, ...]] = {
     "deal": _TEXT,
     "activity": _TEXT,
     "person": _TEXT,
@@ -79,7 +79,8 @@ _RELATION_TYPES: dict[str, tuple[ValueType, ...]] = {
 _TIED, _TIES = frozenset({"deal", "activity"}), frozenset({"person", "account", "owner"})
 
 
-def _account_types(name: str) -> tuple[ValueType, ...] | None:
+def account_types(name: str) -> tuple[ValueType, ...] | None:
+    """What a field of an account may be."""
     return _ACCOUNT_TYPES.get(name, tuple(ValueType))
 
 
@@ -332,7 +333,7 @@ class Activity(Rows):
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
-        yield from self._typed(_ACTIVITY_TYPES.get, "an activity")
+        yield from self._typed(ACTIVITY_TYPES.get, "an activity")
         yield from _pattern_problems(self.deal_matches)
         direction = self.constants.get("direction")
         if direction is not None and direction not in get_args(Direction):
@@ -370,7 +371,7 @@ class Accounts(_Undatable):
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
-        yield from self._typed(_account_types, "an account")
+        yield from self._typed(account_types, "an account")
 
     def id_columns(self) -> tuple[str, ...]:
         """The account's."""
@@ -385,7 +386,7 @@ class People(_Undatable):
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
-        yield from self._typed(_PERSON_TYPES.get, "a person")
+        yield from self._typed(PERSON_TYPES.get, "a person")
 
     def id_columns(self) -> tuple[str, ...]:
         """The person's."""
@@ -400,7 +401,7 @@ class Relations(_Undatable):
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
-        yield from self._typed(_RELATION_TYPES.get, "a tie")
+        yield from self._typed(RELATION_TYPES.get, "a tie")
         ends = {column.to for column in self.columns.values()}
         if not ends & _TIED or not (ends & _TIES or ends >= _TIED):
             yield "a tie names a deal or an activity, and who is tied to it"
