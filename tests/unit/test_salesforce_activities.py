@@ -1,11 +1,11 @@
-"""Tasks, meetings and users: partial changes become exactly the fields that they cover."""
+"""Tasks and meetings: partial changes become exactly the fields that they cover."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from topics.events import ActivityChanged, PersonChanged
+from topics.events import ActivityChanged
 from topics.instants import parse_rfc3339
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
 from topics.sources.salesforce import parse
@@ -15,7 +15,8 @@ MS = 1_704_103_200_000  # 2024-01-01T10:00:00Z
 SOURCE = Source(name="salesforce", kind=SourceKind.SALESFORCE, tenant="acme")
 DEAL = "006SB00000AbCdEYAV"
 DEAL_KEY = f"salesforce/acme:{DEAL}"
-IDS = {"Task": "00TSB0000001AAA", "Event": "00USB0000001AAA", "User": "005SB0000001AAA"}
+ACCOUNT = "001SB0000001AAA"
+IDS = {"Task": "00TSB0000001AAA", "Event": "00USB0000001AAA"}
 
 
 def us(text: str) -> int:
@@ -69,10 +70,13 @@ TASK_UPDATES: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ("planned until the end of a day", {"ActivityDate": "2024-05-01"}, {"at_us": us("2024-05-02T00:00:00Z")}),
     ("planned, in epoch ms", {"ActivityDate": 1_714_521_600_000}, {"at_us": us("2024-05-02T00:00:00Z")}),
     ("no longer planned", {"ActivityDate": None}, {"at_us": None}),
-    ("filed under a deal later", {"WhatId": DEAL}, {"deal": DEAL_KEY}),
-    ("moved to an account", {"WhatId": "001SB0000001AAA"}, {"deal": None}),
-    ("taken off its deal", {"WhatId": None}, {"deal": None}),
+    ("filed under a deal later", {"WhatId": DEAL}, {"deal": DEAL_KEY, "account": None}),
+    ("moved to an account", {"WhatId": ACCOUNT}, {"deal": None, "account": ACCOUNT}),
+    ("moved to a case", {"WhatId": "500SB0000001AAA"}, {"deal": None, "account": None}),
+    ("taken off its deal", {"WhatId": None}, {"deal": None, "account": None}),
+    ("the account that Salesforce derived says nothing", {"AccountId": ACCOUNT, "WhoId": None}, {"person": None}),
     ("another person", {"WhoId": "003SB0000001AAA"}, {"person": "003SB0000001AAA"}),
+    ("a lead", {"WhoId": "00QSB0000001AAA"}, {"person": "00QSB0000001AAA"}),
     ("another owner", {"OwnerId": "005SB0000001AAA"}, {"owner": "005SB0000001AAA"}),
     ("a call after all", {"Type": "Call"}, {"channel": "call", "direction": "outbound"}),
     ("a type that is no channel says nothing", {"Type": "Other", "WhoId": None}, {"person": None}),
@@ -97,6 +101,7 @@ TASKS: list[tuple[str, dict[str, object], dict[str, object]]] = [
         {"WhatId": DEAL, "WhoId": "003a", "OwnerId": "005a", "TaskSubtype": "Call", "ActivityDate": "2024-05-01"},
         {
             "deal": DEAL_KEY,
+            "account": None,
             "person": "003a",
             "owner": "005a",
             "channel": "call",
@@ -110,6 +115,7 @@ TASKS: list[tuple[str, dict[str, object], dict[str, object]]] = [
         {"TaskSubtype": "Email", "Subject": "← Email: Re: offer", "Status": "Completed", "IsClosed": True},
         {
             "deal": None,
+            "account": None,
             "person": None,
             "owner": None,
             "channel": "email",
@@ -123,6 +129,7 @@ TASKS: list[tuple[str, dict[str, object], dict[str, object]]] = [
         {"Status": "Not Started", "Subject": "Send the offer"},
         {
             "deal": None,
+            "account": None,
             "person": None,
             "owner": None,
             "channel": "task",
@@ -179,7 +186,7 @@ MEETING_UPDATES: list[tuple[str, dict[str, object], dict[str, object]]] = [
         {"at_us": us(START)},
     ),
     ("all day", {"ActivityDate": "2024-01-10"}, {"at_us": us("2024-01-11T00:00:00Z")}),
-    ("filed under a deal", {"WhatId": DEAL}, {"deal": DEAL_KEY}),
+    ("filed under a deal", {"WhatId": DEAL}, {"deal": DEAL_KEY, "account": None}),
     ("in the bin", {"IsDeleted": True}, {"removed": True}),
 ]
 
@@ -193,8 +200,27 @@ def test_a_meetings_update(said: dict[str, object], fields: dict[str, object]) -
 
 def test_a_full_meeting_covers_everything() -> None:
     said: dict[str, object] = {"WhatId": DEAL, "WhoId": "003a", "OwnerId": "005a", "EndDateTime": END}
-    expected = {**MEETING, "deal": DEAL_KEY, "person": "003a", "owner": "005a", "at_us": us(END)}
-    assert activity("Event", "CREATE", said).fields == expected
+    ends = {"deal": DEAL_KEY, "account": None, "person": "003a", "owner": "005a"}
+    assert activity("Event", "CREATE", said).fields == {**MEETING, **ends, "at_us": us(END)}
+
+
+STANDING_FOR_OTHERS: list[tuple[str, str, dict[str, object]]] = [
+    ("Event", "the pattern of a series", {"GroupEventType": "3", "IsRecurrence": False}),
+    ("Event", "the pattern of an older series", {"GroupEventType": "0", "IsRecurrence": True}),
+    ("Event", "the copy in an invited user's calendar", {"IsChild": True, "GroupEventType": "1"}),
+    ("Task", "the pattern of a task that repeats itself", {"IsRecurrence": True}),
+]
+
+
+@pytest.mark.parametrize(
+    ("entity", "said"),
+    [(case[0], case[2]) for case in STANDING_FOR_OTHERS],
+    ids=[case[1] for case in STANDING_FOR_OTHERS],
+)
+@pytest.mark.parametrize("change", ["CREATE", "UNDELETE", "SNAPSHOT"])
+def test_a_record_that_stands_for_others_is_no_activity(entity: str, change: str, said: dict[str, object]) -> None:
+    more = {"WhatId": DEAL, "EndDateTime": END, "Status": "Completed"}
+    assert activity(entity, change, {**more, **said}).fields == {"removed": True}
 
 
 # --- removal, silence, rejection ---------------------------------------------------------------------------------
@@ -213,10 +239,8 @@ def test_a_deleted_activity_is_removed_and_can_come_back(entity: str, change: st
         ("Task", "UPDATE", {"Subject": "renamed"}, "nothing_mapped"),
         ("Event", "UPDATE", {"DurationInMinutes": 45}, "nothing_mapped"),
         ("Event", "UPDATE", {"Subject": "renamed"}, "nothing_mapped"),
-        ("User", "UPDATE", {"Title": "VP"}, "nothing_mapped"),
         ("Task", "GAP_UPDATE", {}, "activity_gap"),
         ("Event", "GAP_OVERFLOW", {}, "activity_gap"),
-        ("User", "GAP_UPDATE", {}, "person_gap"),
     ],
 )
 def test_changes_that_say_nothing(entity: str, change: str, fields: dict[str, object], reason: str) -> None:
@@ -234,51 +258,9 @@ def test_changes_that_say_nothing(entity: str, change: str, fields: dict[str, ob
         ("Event", {"EndDateTime": "2024-01-10T09:00:00"}, "bad_time"),
         ("Event", {"StartDateTime": START, "DurationInMinutes": "long"}, "wrong_type"),
         ("Event", {"EndDateTime": "1066-10-14T09:00:00Z"}, "absurd_date"),
-        ("User", {"IsActive": 1}, "wrong_type"),
-        ("User", {"Email": 1}, "wrong_type"),
-        ("User", {"Name": {"LastName": 1}}, "wrong_type"),
     ],
 )
 def test_values_that_cannot_be(entity: str, fields: dict[str, object], reason: str) -> None:
     (outcome,) = read(entity, "UPDATE", fields)
     assert isinstance(outcome, Rejected)
     assert outcome.reason == reason
-
-
-# --- users -------------------------------------------------------------------------------------------------------
-
-USERS: list[tuple[str, str, dict[str, object], dict[str, object]]] = [
-    (
-        "a new user, the name in parts",
-        "CREATE",
-        {"Name": {"FirstName": "Ada", "LastName": "Byron"}, "Email": "ada@example.com", "IsActive": True},
-        {"name": "Ada Byron", "email": "ada@example.com", "active": True},
-    ),
-    (
-        "a new user, the name in one piece",
-        "CREATE",
-        {"Name": "Ada Byron", "IsActive": True},
-        {"name": "Ada Byron", "email": None, "active": True},
-    ),
-    ("a new user with one name", "CREATE", {"Name": {"LastName": "Byron"}}, {"name": "Byron", "email": None}),
-    ("left the company", "UPDATE", {"IsActive": False}, {"active": False}),
-    ("another address", "UPDATE", {"Email": "b@example.com"}, {"email": "b@example.com"}),
-    (
-        "half a name is no name",
-        "UPDATE",
-        {"Name": {"LastName": "King"}, "Email": "k@example.com"},
-        {"email": "k@example.com"},
-    ),
-    ("both halves, beside each other", "UPDATE", {"FirstName": "Ada", "LastName": "King"}, {"name": "Ada King"}),
-    ("deleted", "DELETE", {}, {"active": False}),
-]
-
-
-@pytest.mark.parametrize(("change", "said", "fields"), [case[1:] for case in USERS], ids=[case[0] for case in USERS])
-def test_users(change: str, said: dict[str, object], fields: dict[str, object]) -> None:
-    (outcome,) = read("User", change, said)
-    assert isinstance(outcome, Accepted)
-    (event,) = outcome.events
-    assert isinstance(event, PersonChanged)
-    assert event.fields == fields
-    assert (event.person, event.key) == (IDS["User"], f"salesforce/acme:{IDS['User']}")

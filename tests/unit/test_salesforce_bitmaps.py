@@ -61,9 +61,9 @@ def test_any_set_of_fields_survives_its_bitmap(fields: set[int]) -> None:
 
 def test_the_resolver_knows_whole_fields_from_parts() -> None:
     named = resolver(SCHEMAS)
-    assert named("Thing", ("0x2", "4-0x1")) == (("Field1", True), ("Field4", False))
+    assert named("Thing", ("0x2", "4-0x1")) == (("Field1", "Field1", ""), ("Field4.Street", "Field4", "Street"))
     long = tuple(f"Name{n}" for n in range(100))
-    assert named("Thing", long) == tuple((name, True) for name in long)
+    assert named("Thing", long) == tuple((name, name, "") for name in long)
 
 
 def _documented() -> list[tuple[str, list[str], list[str], dict[str, tuple[str, ...]]]]:

@@ -9,7 +9,8 @@ import pytest
 
 from topics.events import DealChanged, DealGap, DealRemoved, Event, SourceGap, event_id
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
-from topics.sources.salesforce import ENTITIES_NOT_READ, OPPORTUNITY_FIELDS, parse
+from topics.sources.salesforce import ENTITIES_NOT_READ, READERS, parse
+from topics.sources.salesforce_deals import OPPORTUNITY
 from topics.sources.source import Source, SourceKind
 
 MS = 1_704_103_200_000  # 2024-01-01T10:00:00Z
@@ -198,7 +199,7 @@ CREATED: dict[str, Any] = {"StageName": "Prospecting", "CreatedDate": MS - 5000,
 @pytest.mark.parametrize("shape", [flat, wrapped])
 def test_a_full_record_makes_absent_fields_empty(change: str, created: bool, shape: Any) -> None:  # noqa: ANN401, FBT001 - parametrised
     event = changed(shape(header(change), **CREATED, NextStep=None))
-    empty = dict.fromkeys([*OPPORTUNITY_FIELDS.values(), "fit"])
+    empty = dict.fromkeys([*OPPORTUNITY.fields.values(), "fit"])
     assert event.fields == {
         **empty,
         "stage": "Prospecting",
@@ -296,7 +297,7 @@ SILENT: list[tuple[str, Source, bytes | None, list[str]]] = [
     (
         "an entity that nothing reads, for each record",
         SOURCE,
-        flat(header(entityName="Account", recordIds=["001a", "001b"]), Name="Acme"),
+        flat(header(entityName="Campaign", recordIds=["701a", "701b"]), Name="Spring"),
         ["entity_not_read"] * 2,
     ),
 ]
@@ -318,7 +319,7 @@ def test_another_clients_write_is_not_ours(origin: str | None) -> None:
 
 
 def test_no_entity_is_both_read_and_not_read() -> None:
-    assert not ENTITIES_NOT_READ & {"Opportunity", "Task", "Event", "User"}
+    assert not ENTITIES_NOT_READ & READERS.keys()
 
 
 # --- the source's own names --------------------------------------------------------------------------------------

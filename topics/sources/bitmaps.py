@@ -16,6 +16,8 @@ from topics.sources.refusals import Reason, RefusedError, shown
 #: The parts of an address in the order of its schema. Orgs with state and country picklists have more of them after
 #: Country, so a higher bit stays a number.
 ADDRESS_PARTS = ("Street", "City", "State", "PostalCode", "Country")
+#: The parts of a person's name in the order of its schema; what follows them differs by the org's settings.
+NAME_PARTS = ("Salutation", "FirstName", "LastName")
 
 _TOP = re.compile(r"0x([0-9A-Fa-f]{1,512})")
 _NESTED = re.compile(r"(\d{1,4})-0x([0-9A-Fa-f]{1,512})", re.ASCII)
@@ -25,10 +27,11 @@ _USUAL_LIST = 64
 
 
 class ChangedField(NamedTuple):
-    """A field of the body; `whole` is false where the list names only a part of it."""
+    """A field that a list names; `part` is empty for a whole one, and `name` is then `parent`, else `parent.part`."""
 
     name: str
-    whole: bool
+    parent: str
+    part: str = ""
 
 
 Schemas = Mapping[str, tuple[str, ...]]
@@ -50,8 +53,8 @@ def resolver(schemas: Schemas) -> Named:
     """`field_names` of these schemas, remembering the lists of the usual changes."""
 
     def resolved(entity: str, items: tuple[str, ...]) -> tuple[ChangedField, ...]:
-        names = (name.partition(".") for name in field_names(items, entity, schemas))
-        return tuple(ChangedField(parent, not part) for parent, _, part in names)
+        names = ((name, name.partition(".")) for name in field_names(items, entity, schemas))
+        return tuple(ChangedField(name, parent, part) for name, (parent, _, part) in names)
 
     remembered = lru_cache(maxsize=_REMEMBERED)(resolved)
 
@@ -76,9 +79,15 @@ def _names(item: str, entity: str, schemas: Schemas) -> Iterator[str]:
 
 
 def _parts(parent: str, bitmap: str, order: tuple[str, ...] | None) -> Iterator[str]:
-    parts = order or (ADDRESS_PARTS if parent.endswith("Address") else ())
+    parts = order or _usual_parts(parent)
     for bit in _bits(bitmap):
         yield f"{parent}.{parts[bit] if bit < len(parts) else bit}"
+
+
+def _usual_parts(parent: str) -> tuple[str, ...]:
+    if parent == "Name":
+        return NAME_PARTS
+    return ADDRESS_PARTS if parent.endswith("Address") else ()
 
 
 def _bits(digits: str) -> Iterator[int]:

@@ -8,25 +8,65 @@ The choices where Salesforce leaves several readings:
   CallType says Inbound (Internal: no direction) or an e-mail's subject starts with an arrow in (`←`) or holds the
   `[In]`, `[Inbound]` or `[Gong In]` of a mail logger. A task that is none of these has no direction.
 * An Event is a meeting, mutual, at its end: EndDateTime, else its start and DurationInMinutes, else the end of its day.
-* `deal` is WhatId where that is an Opportunity (prefix 006), else empty. A delete is `removed`, an undelete is not.
+* `deal` is WhatId where that is an Opportunity (prefix 006), `account` where it is an Account (001), else both are
+  empty. `person` is WhoId, a contact or a lead. AccountId is not read: Salesforce derives it from them.
+* A record that stands for others is no activity of its own: the pattern of a series (its occurrences have records of
+  their own), and the copy of a meeting in the calendar of each invited user.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
-from topics.events import Scalar, deal_key
+from topics.events import ActivityChanged, Scalar, deal_key
 from topics.instants import MINUTE_US
-from topics.sources.field_values import day_end, flag, instant, number, text
+from topics.silences import Silence
+from topics.sources.field_values import flag, instant, number, text
 from topics.sources.salesforce_change import Change
+from topics.sources.salesforce_days import day_end
+from topics.sources.salesforce_subjects import REMOVED, Read, Said, Subject, read, stamp
+from topics.sources.source import Source
 
-OPPORTUNITY_PREFIX = "006"
+DEAL_PREFIX, ACCOUNT_PREFIX = "006", "001"
 CHANNELS = {"call": "call", "email": "email", "listemail": "email", "meeting": "meeting"}
 CALL_DIRECTIONS: dict[str, str | None] = {"inbound": "inbound", "outbound": "outbound", "internal": None}
 DEFAULT_DIRECTIONS = {"call": "outbound", "email": "outbound", "meeting": "mutual"}
 
+#: GroupEventType of the record that holds the pattern of a series.
+_SERIES = "3"
 _INBOUND_SUBJECT = re.compile(r"^\s*(?:←|<-)|\[(?:gong )?in(?:bound)?\]", re.IGNORECASE)
 _LONGEST_MEETING_MINUTES = 14 * 24 * 60  # Salesforce's own limit of an event's duration
+
+
+def tasks(_source: Source) -> Read:
+    """What the changes of tasks become."""
+    return _activities(task_fields)
+
+
+def meetings(_source: Source) -> Read:
+    """What the changes of events in calendars become."""
+    return _activities(meeting_fields)
+
+
+def _activities(fields: Callable[[Change], dict[str, Scalar]]) -> Read:
+    return partial(read, Subject(partial(_said, fields), _changed, Silence.ACTIVITY_GAP))
+
+
+def _said(fields: Callable[[Change], dict[str, Scalar]], change: Change) -> Said:
+    return (dict(REMOVED) if _stands_for_others(change) else fields(change)), ()
+
+
+def _changed(change: Change, record: str, fields: dict[str, Scalar]) -> ActivityChanged:
+    return ActivityChanged(**stamp(change, record), activity=record, fields=fields)
+
+
+def _stands_for_others(change: Change) -> bool:
+    values = change.values
+    return (
+        values.get("IsChild") is True or values.get("IsRecurrence") is True or values.get("GroupEventType") == _SERIES
+    )
 
 
 def task_fields(change: Change) -> dict[str, Scalar]:
@@ -53,21 +93,22 @@ def meeting_fields(change: Change) -> dict[str, Scalar]:
 
 
 def _links(change: Change) -> dict[str, Scalar]:
-    values, full = change.values, change.full
+    values = change.values
     fields: dict[str, Scalar] = {}
-    if full or "WhatId" in values:
-        what = text("WhatId", values.get("WhatId"))
-        fields["deal"] = deal_key(change.source_key, what) if what and what.startswith(OPPORTUNITY_PREFIX) else None
-    if full or "WhoId" in values:
+    if change.says("WhatId"):
+        what = text("WhatId", values.get("WhatId")) or ""
+        fields["deal"] = deal_key(change.source_key, what) if what.startswith(DEAL_PREFIX) else None
+        fields["account"] = what if what.startswith(ACCOUNT_PREFIX) else None
+    if change.says("WhoId"):
         fields["person"] = text("WhoId", values.get("WhoId"))
-    if full or "OwnerId" in values:
+    if change.says("OwnerId"):
         fields["owner"] = text("OwnerId", values.get("OwnerId"))
     return fields
 
 
 def _done(change: Change) -> bool | None:
     values = change.values
-    if not change.full and "Status" not in values and "IsClosed" not in values:
+    if not change.says("Status") and "IsClosed" not in values:
         return None
     return text("Status", values.get("Status")) == "Completed" or flag("IsClosed", values.get("IsClosed")) is True
 
@@ -77,7 +118,7 @@ def _channel(change: Change) -> str | None:
     subtype = text("TaskSubtype", change.values.get("TaskSubtype")) or ""
     kind = text("Type", change.values.get("Type")) or ""
     specific = CHANNELS.get(subtype.casefold()) or CHANNELS.get(kind.casefold())
-    return specific or ("task" if change.full or subtype else None)
+    return specific or ("task" if change.whole or subtype else None)
 
 
 def _direction(change: Change, channel: str | None) -> dict[str, Scalar]:
@@ -99,7 +140,7 @@ def _task_time(change: Change, *, done: bool) -> dict[str, Scalar]:
     due = day_end("ActivityDate", change.values.get("ActivityDate"))
     if done:
         return {"at_us": change.at_us}
-    return {"at_us": due} if change.full or "ActivityDate" in change.values else {}
+    return {"at_us": due} if change.says("ActivityDate") else {}
 
 
 def _meeting_end(change: Change) -> dict[str, Scalar]:
@@ -113,7 +154,7 @@ def _meeting_end(change: Change) -> dict[str, Scalar]:
     if start is not None:
         return {"at_us": start + _duration_us(change)}
     whole_day = day_end("ActivityDate", values.get("ActivityDate"))
-    return {"at_us": whole_day} if change.full or whole_day is not None else {}
+    return {"at_us": whole_day} if change.whole or whole_day is not None else {}
 
 
 def _duration_us(change: Change) -> int:
@@ -122,7 +163,5 @@ def _duration_us(change: Change) -> int:
 
 
 def _removed(change: Change) -> dict[str, Scalar]:
-    if change.header.change_type == "UNDELETE":
-        return {"removed": False}
     removed = flag("IsDeleted", change.values.get("IsDeleted"))
     return {} if removed is None else {"removed": removed}

@@ -2,13 +2,24 @@
 
 The rules of Change Data Capture that are kept here, and nowhere else:
 
-* Two shapes. Flat (Pub/Sub API): every field of the entity is there. Wrapped (CometD, Kafka Connect): `{"data": ...}`
-  and `{"schema": ..., "payload": ...}` around the body, which holds the changed fields only.
-* On UPDATE, null in the flat shape means *unchanged* unless nulledFields names the field; in the wrapped shape a null
-  of a field that changed means *cleared*. Without any list a flat null is unchanged.
+* Two shapes. *Sparse* (CometD, the Streaming API; Confluent's connector with `SF_API`): `{"data": {"schema": "<id>",
+  "payload": ..., "event": {"replayId": n}}}`, with or without `data`, around a body of the changed fields only. *Dense*
+  (the Pub/Sub API; Kafka Connect's records, which are structs): every field of the entity is there, the body bare, or
+  under `payload` beside Connect's `schema` object or a client's `replayId`. What stands beside the fields (`ReplayId`,
+  `_ObjectType`, `_EventType`) is no field of the entity and is not read.
+* On UPDATE, null in the dense shape means *unchanged* unless nulledFields names the field; where the header has no
+  nulledFields (Connect's structs made of CometD's messages), unless changedFields does. In the sparse shape a null
+  means *cleared*. Without any list a dense null is unchanged.
+* A list may name a part of a compound field (`BillingAddress.Country`): only that part changed, and it stands in the
+  values under that name. So do the parts of a compound field that is there without a list.
 * A field that is present on UPDATE while changedFields names others was added for context (enriched): unchanged.
 * A field in diffFields carries a patch, not its value: it is not read, and counted as dirt.
 * CREATE, UNDELETE and SNAPSHOT are full records.
+* A record id `006*` stands for all records of the entity (a custom field was converted and its data lost).
+
+Sources: Salesforce's Change Data Capture Developer Guide ("Change Event Message Structure", "Change Event Body Fields",
+"Get Compound Fields in Change Events", "Conversions That Generate a Change Event"); Confluent's pages on the Salesforce
+CDC source connector.
 """
 
 from __future__ import annotations
@@ -20,6 +31,7 @@ import msgspec
 from msgspec import Meta
 
 from topics.events import id_of
+from topics.silences import Dirt
 from topics.sources.bitmaps import Named
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
@@ -41,8 +53,9 @@ ChangeType: TypeAlias = Literal[
 CHANGE_TYPES: tuple[str, ...] = get_args(ChangeType)
 FULL = frozenset({"CREATE", "UNDELETE", "SNAPSHOT"})
 GAPS = frozenset(kind for kind in CHANGE_TYPES if kind.startswith("GAP_"))
+_EVERY = "*"
 
-_RecordId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+_RecordId = Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9_-]{1,64}|[A-Za-z0-9]{3}\*)\Z")]
 _Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Names = tuple[Annotated[str, Meta(max_length=600)], ...] | None
 _MAX_WRAPPERS = 4
@@ -73,20 +86,24 @@ HEADER_FAULTS = (
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """The fields of the change with the header among them, out of their wrappers."""
+    """The fields of the change with the header among them, out of their wrappers. `sparse`: only what changed."""
 
     fields: dict[str, Any]
-    flat: bool
+    sparse: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """What the event says. `values`: the record's own field names; None for empty; on UPDATE only what changed."""
+    """What the event says. `values`: the record's own field names; None for empty; on UPDATE only what changed.
+
+    `full`: it is a full record. `whole`: a field that is not there is empty; not so where somebody chose the fields.
+    """
 
     source_key: str
     header: Header
     at_us: int
     values: Mapping[str, Any]
     full: bool
+    whole: bool
     dirt: tuple[str, ...] = ()
 
     @property
@@ -94,24 +111,45 @@ class Change(msgspec.Struct, frozen=True, gc=False):
         """The source's own order of changes."""
         return (self.header.commit_number, self.header.sequence_number)
 
+    def says(self, name: str) -> bool:
+        """Whether it covers the field."""
+        return self.whole or name in self.values
+
+    def part(self, compound: str, part: str) -> Any:  # noqa: ANN401 - a value of the record
+        """A part of a compound field, be it within the field or, changed alone, under its own name."""
+        value = self.values.get(compound)
+        return value.get(part) if isinstance(value, dict) else self.values.get(f"{compound}.{part}")
+
     def id_of(self, record_id: str) -> str:
         """What identifies the change of one record: its place in a transaction."""
         header = self.header
         return id_of(f"{self.source_key}\x1f{header.transaction_key}\x1f{header.sequence_number}\x1f{record_id}")
 
+    @property
+    def is_of_every_record(self) -> bool:
+        """Whether it is about all records of the entity, without saying what became of each."""
+        return self.header.record_ids[0].endswith(_EVERY)
+
 
 def unwrap(document: dict[str, Any]) -> Body:
     """The body that holds ChangeEventHeader. Raises RefusedError: no_header."""
     if type(document.get(HEADER)) is dict:
-        return Body(document, True)
-    body: object = document.get("data") or document.get("payload")
-    for _ in range(_MAX_WRAPPERS - 1):
+        return Body(document)
+    sparse = False
+    body: object = document
+    for _ in range(_MAX_WRAPPERS):
         if not isinstance(body, dict):
             break
         if isinstance(body.get(HEADER), dict):
-            return Body(body, False)
+            return Body(body, sparse)
+        sparse = sparse or _is_cometd(body)
         body = body.get("data") or body.get("payload")
     raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
+
+
+def _is_cometd(wrapper: Mapping[str, Any]) -> bool:
+    """Connect's schema is an object, and other clients have none; CometD's is an id, and its replayId is in `event`."""
+    return isinstance(wrapper.get("schema"), str) or isinstance(wrapper.get("event"), dict)
 
 
 def rows_of(body: Body) -> int:
@@ -120,10 +158,10 @@ def rows_of(body: Body) -> int:
     return max(1, len(ids)) if isinstance(ids, list) else 1
 
 
-def read_header(body: Body) -> Header:
+def read_header(header: object) -> Header:
     """The header. Raises RefusedError: bad_header and the reasons of HEADER_FAULTS."""
     try:
-        return msgspec.convert(body.fields[HEADER], Header)
+        return msgspec.convert(header, Header)
     except msgspec.ValidationError as error:
         message = str(error)
         reason = next((reason for name, reason in HEADER_FAULTS if name in message), Reason.BAD_HEADER)
@@ -134,36 +172,46 @@ def read_change(source_key: str, named: Named, header: Header, body: Body, broke
     """The change itself; `named` resolves the header's lists. Raises RefusedError."""
     at_us = event_time("commitTimestamp", header.commit_timestamp * 1000, broker_us)
     if header.change_type == "UPDATE":
-        change = Change(source_key, header, at_us, _updated(named, header, body), full=False)
+        change = Change(source_key, header, at_us, _updated(named, header, body), full=False, whole=False)
     elif header.change_type in FULL:
-        change = Change(source_key, header, at_us, body.fields, full=True)
+        change = Change(source_key, header, at_us, body.fields, full=True, whole=True)
     else:
-        change = Change(source_key, header, at_us, {}, full=False)
+        change = Change(source_key, header, at_us, {}, full=False, whole=False)
     return _without_patches(change, named) if header.diff_fields else change
 
 
 def _updated(named: Named, header: Header, body: Body) -> dict[str, Any]:
     """The fields that an UPDATE changed: by the lists where there are any, else by what is there."""
-    fields, flat = body.fields, body.flat
+    fields = body.fields
     values: dict[str, Any] = {}
     if header.changed_fields:
-        null_clears = not flat or header.nulled_fields is None
-        for name, whole in named(header.entity_name, header.changed_fields):
-            value = fields.get(name)
-            if value is not None or (null_clears and whole):
+        null_clears = body.sparse or header.nulled_fields is None
+        for name, parent, part in named(header.entity_name, header.changed_fields):
+            value = fields.get(parent)
+            if part:
+                value = value.get(part) if isinstance(value, dict) else None
+            if value is not None or null_clears:
                 values[name] = value
     else:
-        values = {name: value for name, value in fields.items() if value is not None} if flat else fields.copy()
+        null_clears = body.sparse
+        values = fields.copy() if null_clears else {name: value for name, value in fields.items() if value is not None}
         values.pop(HEADER, None)
+    if not null_clears:
+        values = {name: _filled(value) if type(value) is dict else value for name, value in values.items()}
     if header.nulled_fields:
-        values.update((name, None) for name, whole in named(header.entity_name, header.nulled_fields) if whole)
+        values.update((name, None) for name, _, _ in named(header.entity_name, header.nulled_fields))
     return values
 
 
+def _filled(compound: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a compound field that have a value."""
+    return {part: value for part, value in compound.items() if value is not None}
+
+
 def _without_patches(change: Change, named: Named) -> Change:
-    diffed = {name for name, _ in named(change.header.entity_name, change.header.diff_fields or ())}
+    diffed = {name for name, _, _ in named(change.header.entity_name, change.header.diff_fields or ())}
     values = {name: value for name, value in change.values.items() if name not in diffed}
-    dirt = ("diffed.long_text",) * (len(change.values) - len(values))
+    dirt = (f"{Dirt.DIFFED}.long_text",) * (len(change.values) - len(values))
     return msgspec.structs.replace(change, values=values, dirt=dirt)
 
 
@@ -179,8 +227,13 @@ def _texts(fields: Mapping[str, object]) -> Iterable[tuple[str, str]]:
 
 
 def is_own_write(header: Header, own_client: str) -> bool:
-    """Whether changeOrigin (`com/salesforce/api/soap/51.0;client=NAME/`) names the client that is ourselves."""
+    """Whether changeOrigin (`com/salesforce/api/soap/51.0;client=NAME/`) names the client that is ourselves.
+
+    A client may have told its version (`NAME/100`), which need not be said here. Upper and lower case differ, as for
+    Salesforce. Source: the Sforce-Call-Options header in Salesforce's REST API guide.
+    """
     if not own_client or not header.change_origin:
         return False
     _, found, client = header.change_origin.partition(";client=")
-    return bool(found) and client.split(";")[0].strip("/") == own_client.strip("/")
+    client, ours = client.split(";")[0].strip("/"), own_client.strip("/")
+    return bool(found) and ours in (client, client.partition("/")[0])

@@ -1,0 +1,123 @@
+"""What the fields of an entity of Salesforce's are called here, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from topics.events import Scalar
+from topics.silences import Dirt
+from topics.sources.field_values import Coerce, scalar
+from topics.sources.salesforce_change import Change
+from topics.sources.source import Source
+
+#: The entity that a name in `Source.fields` without an entity before it is about.
+DEALS = "Opportunity"
+_CUSTOM = "__c"
+#: More than any entity has; beyond, names are worked out each time.
+_REMEMBERED_FIELDS = 4096
+
+
+class Table(NamedTuple):
+    """An entity and its standard fields: Salesforce's name -> ours; a part of a compound field as `Parent.Part`.
+
+    `read`: our name -> how its values are read; one that is not there is read as whatever it is. `canonical`: names
+    that no custom field takes. `custom`: whether fields of the customer's own are read.
+    """
+
+    entity: str
+    fields: Mapping[str, str]
+    read: Mapping[str, Coerce]
+    canonical: tuple[str, ...] = ()
+    custom: bool = False
+
+
+class _Meaning(NamedTuple):
+    """What a field of Salesforce's is called here, and how its values are read. `custom`: no table names it."""
+
+    name: str
+    read: Coerce
+    custom: bool = False
+
+
+class Fields:
+    """The fields of one entity of one source, resolved once.
+
+    `Source.fields` adds and overrides names, as `Entity.Field` (an Opportunity's also as `Field`); an empty name
+    switches a field off. A custom field that no table names keeps its own name in lower case without `__c`
+    (`Budget_Confirmed__c`: `budget_confirmed`), unless that is a name of the table; other fields are not read.
+    `blank`: what a full record that does not mention a field says about it, which is that it is empty.
+    """
+
+    def __init__(self, table: Table, source: Source) -> None:
+        own = _own_names(table.entity, source)
+        overridden = frozenset(own.values())
+        names = {api: name for api, name in table.fields.items() if name not in overridden} | own
+        self._custom = table.custom
+        self._taken = frozenset(table.canonical) | frozenset(names.values())
+        self._known: dict[str, _Meaning | None] = {
+            api: _Meaning(name, table.read.get(name, scalar)) if name else None for api, name in names.items()
+        }
+        self._compounds = frozenset(api.partition(".")[0] for api in names if "." in api)
+        custom = (
+            _custom_name(api, self._taken) for api in source.schemas.get(table.entity, ()) if self._is_custom(api)
+        )
+        self.blank: Mapping[str, Scalar] = dict.fromkeys(filter(None, (*names.values(), *custom)))
+
+    def read(self, change: Change) -> tuple[dict[str, Scalar], tuple[str, ...]]:
+        """The fields that the change covers, and the dirt in them. Raises RefusedError."""
+        fields: dict[str, Scalar] = {}
+        dirt: tuple[str, ...] = ()
+        known = self._known
+        for api, value in change.values.items():
+            meaning = known[api] if api in known else self._learnt(api)
+            if meaning is None:
+                if api in self._compounds:
+                    fields.update(self._parts(api, value, whole=change.whole))
+            elif value is None:
+                fields[meaning.name] = None
+            elif meaning.custom and isinstance(value, dict | list):
+                dirt = (*dirt, f"{Dirt.NOT_SCALAR}.custom")  # a geolocation: no criterion reads it; no name in a label
+            else:
+                fields[meaning.name] = meaning.read(api, value)
+        return ({**self.blank, **fields} if change.whole else fields), dirt
+
+    def means(self, api: str, name: str) -> bool:
+        """Whether the source's field is our `name`."""
+        meaning = self._known.get(api)
+        return meaning is not None and meaning.name == name
+
+    def _parts(self, compound: str, value: object, *, whole: bool) -> Iterable[tuple[str, Scalar]]:
+        """The parts of a compound field that are read; a part that is not there is empty where all of it is."""
+        parts = value if isinstance(value, dict) else {}
+        for api, meaning in self._known.items():
+            parent, _, part = api.partition(".")
+            if parent == compound and part and meaning is not None and (whole or value is None or part in parts):
+                yield meaning.name, meaning.read(api, parts.get(part))
+
+    def _learnt(self, api: str) -> _Meaning | None:
+        """What a field means that the table does not name; remembered, as the same ones come with every record."""
+        meaning = _Meaning(_custom_name(api, self._taken), scalar, custom=True) if self._is_custom(api) else None
+        if len(self._known) < _REMEMBERED_FIELDS:
+            self._known[api] = meaning
+        return meaning
+
+    def _is_custom(self, api: str) -> bool:
+        return self._custom and api.endswith(_CUSTOM)
+
+
+def _own_names(entity: str, source: Source) -> dict[str, str]:
+    """What `Source.fields` says about the entity. A name that has no entity before it is an Opportunity's."""
+    own: dict[str, str] = {}
+    for api, name in source.fields.items():
+        before, found, after = api.partition(".")
+        if found and before == entity:
+            own[after] = name
+        elif not found and entity == DEALS:
+            own[api] = name
+    return own
+
+
+def _custom_name(api: str, taken: frozenset[str]) -> str:
+    short = api[: -len(_CUSTOM)].lower()
+    return api.lower() if short in taken else short

@@ -1,0 +1,27 @@
+"""How people, and accounts that are people, are called: in one piece, or in the parts of a compound field."""
+
+from __future__ import annotations
+
+from topics.events import Scalar
+from topics.sources.field_values import text
+from topics.sources.salesforce_change import Change
+
+
+def named(change: Change) -> dict[str, Scalar]:
+    """The `name`, where the change says all of it. Raises RefusedError.
+
+    In one piece (users in some shapes, business accounts, records that were queried) or of its parts. On an UPDATE of
+    one part the other is not known, and nothing is said.
+    """
+    name = change.values.get("Name")
+    if name is not None and not isinstance(name, dict):
+        return {"name": text("Name", name)}
+    first, last = (text(part, _part(change, part)) for part in ("FirstName", "LastName"))
+    if not last or not (first or change.whole):
+        return {}
+    return {"name": f"{first} {last}" if first else last}
+
+
+def _part(change: Change, part: str) -> object:
+    within = change.part("Name", part)
+    return change.values.get(part) if within is None else within

@@ -1,0 +1,81 @@
+"""Salesforce's User (a seller), Contact and Lead (buyers), and the tie between a converted lead and its deal.
+
+The choices where Salesforce leaves several readings:
+
+* A user's `team` is Department, "the company department associated with the user". `Source.fields` may say
+  `User.Division: team` instead, or name a field of the customer's own. `role` is UserRoleId: an id, as UserRole has no
+  change events, but one that changes when the role does.
+* A deleted user is not active; users are in fact deactivated, never deleted.
+* Of a buyer nothing is kept but name, e-mail, title and account. A lead's account is the one it was converted into.
+* A lead that was converted into an opportunity is tied to it, so that what the lead did counts for the deal. The
+  conversion is one transaction of several events, in any order: the lead's own event names all, so the tie is in it.
+* Of merged contacts, leads and accounts Salesforce deletes all but one and moves what hung on the others by changes of
+  its own (a role's ContactId, an opportunity's AccountId), so a merge needs no event of its own here.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from topics.events import PersonChanged, RelationChanged, Scalar, deal_key
+from topics.silences import Silence
+from topics.sources.field_values import flag, text
+from topics.sources.salesforce_change import Change
+from topics.sources.salesforce_fields import Fields, Table
+from topics.sources.salesforce_names import named
+from topics.sources.salesforce_subjects import Read, Said, Subject, read, stamp
+from topics.sources.source import Source
+
+_TEXTS = dict.fromkeys(("email", "title", "account", "team", "role"), text)
+USER = Table(
+    "User",
+    {"Email": "email", "IsActive": "active", "Department": "team", "UserRoleId": "role"},
+    {**_TEXTS, "active": flag},
+)
+CONTACT = Table("Contact", {"Email": "email", "Title": "title", "AccountId": "account"}, _TEXTS)
+LEAD = Table("Lead", {"Email": "email", "Title": "title", "ConvertedAccountId": "account"}, _TEXTS)
+
+_CONVERTED_INTO = "ConvertedOpportunityId"
+_CONVERTED = "Converted lead"
+
+
+def users(source: Source) -> Read:
+    """What the changes of this source's users become."""
+    subject = Subject(partial(_of_user, Fields(USER, source)), _changed, Silence.PERSON_GAP, {"active": False})
+    return partial(read, subject)
+
+
+def contacts(source: Source) -> Read:
+    """What the changes of this source's contacts become."""
+    return partial(read, Subject(partial(_said, Fields(CONTACT, source)), _changed, Silence.PERSON_GAP))
+
+
+def leads(source: Source) -> Read:
+    """What the changes of this source's leads become: also the tie to the deal that one was converted into."""
+    return partial(read, Subject(partial(_said, Fields(LEAD, source)), _changed, Silence.PERSON_GAP, ties=_conversion))
+
+
+def _said(names: Fields, change: Change) -> Said:
+    fields, dirt = names.read(change)
+    return named(change) | fields, dirt
+
+
+def _of_user(names: Fields, change: Change) -> Said:
+    fields, dirt = _said(names, change)
+    if fields.get("active") is None:  # a user is active or is not
+        fields.pop("active", None)
+    return fields, dirt
+
+
+def _changed(change: Change, record: str, fields: dict[str, Scalar]) -> PersonChanged:
+    return PersonChanged(**stamp(change, record), person=record, fields=fields)
+
+
+def _conversion(change: Change, record: str) -> tuple[RelationChanged, ...]:
+    """A lead that became a deal. The tie is a record of ours, so it has an id of its own beside the lead's."""
+    deal = text(_CONVERTED_INTO, change.values.get(_CONVERTED_INTO))
+    if not deal:
+        return ()
+    source, tie = change.source_key, f"{record}-{_CONVERTED_INTO}"
+    fields: dict[str, Scalar] = {"deal": deal_key(source, deal), "person": deal_key(source, record), "role": _CONVERTED}
+    return (RelationChanged(**stamp(change, tie), relation=tie, fields=fields),)
