@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class CommandError(Exception):
     """A command cannot go on. `lines` go to stderr; `code` is what the process exits with."""
@@ -25,3 +27,15 @@ class CallError(CommandError):
     """The call or a file was wrong (exit 2); the lines say what and where."""
 
     code = 2
+
+
+class FilesError(ValueError):
+    """Files that cannot be read as they should be; `problems` holds all that was found."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[type[FilesError], tuple[tuple[str, ...]]]:
+        """The same error in another process."""
+        return type(self), (self.problems,)

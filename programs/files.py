@@ -1,79 +1,54 @@
 """Files of a mapping to raw records, merged in order of time, the same in every run.
 
-A table is read row by row. What is `sorted: true` in the mapping is streamed, so its size does not matter; any other
-table is held and sorted in memory. Between rows of the same instant the mapping's order of tables decides, then the
-file's own order. A row without a usable time goes before the dated rows of its table when that is sorted here, and
-stays where it is when it is streamed.
+A table is read row by row. What is `sorted: true` in the mapping is streamed, any other table is sorted, on disk where
+it is large; either way memory does not grow with the files. Between rows of the same instant the mapping's order of
+tables decides, then the file's own order. A row without a usable time goes before the dated rows of its table when that
+is sorted here, and stays where it is when it is streamed.
 
 What is wrong with a row becomes a record that the parser rejects; what is wrong with a file is a `FilesError`.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import heapq
-import zlib
-from collections import Counter
+import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from itertools import chain, count
+from contextlib import ExitStack
+from hashlib import blake2b
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple, TextIO, TypeAlias
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
+from programs.failures import FilesError
+from programs.files_again import returning
+from programs.files_formats import Cells, Line, format_of, heading, lines
+from programs.files_lookups import Lookups, join, lookup
+from programs.files_memory import Memory
+from programs.files_order import Placed, as_declared, in_order
+from programs.files_snapshots import CONTENT_BYTES, NO_TABLE, compared
 from topics.outcomes import RawRecord
-from topics.sources.cells import Raw, Reason
-from topics.sources.columns import MAX_CELL, cleaned
-from topics.sources.mapping import Column, History, Lookup, Mapping, RowTable
+from topics.sources.cells import FROM_NAME, as_text
+from topics.sources.mapping import File, FileFormat, History, Mapping, RowTable, Snapshot, When
 from topics.sources.tables import first_moment
 from topics.sources.tables_rows import Row, encode
 
-Cells: TypeAlias = dict[str, str]
-Join: TypeAlias = Callable[[Cells], dict[str, Raw]]
-
-
-class FilesError(ValueError):
-    """Files that cannot be read as the mapping says; `problems` holds all that was found."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
-
-    def __reduce__(self) -> tuple[type[FilesError], tuple[tuple[str, ...]]]:
-        """The same error in another process."""
-        return type(self), (self.problems,)
-
-
-class Line(NamedTuple):
-    """One row of a file: its cells by heading, or what is wrong with it."""
-
-    cells: Cells
-    flaw: str = ""
-    detail: str = ""
-
-
-class _Timed(NamedTuple):
-    """A row, the time of its first event (0: none), and how often it came back within that instant."""
-
-    line: Line
-    at_us: int
-    again: int
-
-
-class _Placed(NamedTuple):
-    """A record and its place in the merge."""
-
-    at_us: int
-    table: int
-    n: int
-    record: RawRecord
+__all__ = ["FilesError", "Numbered", "files_of", "records", "rows_of", "unordered"]
 
 
 class Numbered(NamedTuple):
-    """A record and its row's number in its table."""
+    """A record and its row's number in its table; 0 for what is no row of a file."""
 
     n: int
     record: RawRecord
+
+
+class Reread(NamedTuple):
+    """How a load reads. `skip`: rows that an earlier run has written. `whole`: nothing is compared, nothing skipped."""
+
+    memory: Memory | None = None
+    skip: int = 0
+    whole: bool = False
 
 
 def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
@@ -82,42 +57,93 @@ def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
     Raises FilesError, before the first record where it can: files or columns that are not there, unreadable files, a
     table that is `sorted: true` and is not.
     """
+    return (one.record for one in rows_of(path, mapping, Reread()))
+
+
+def rows_of(path: Path, mapping: Mapping, reread: Reread) -> Iterator[Numbered]:
+    """The same, as a load reads them: compared with what it remembers, and from where it was. Raises as `records`."""
     tables = _tables(path, mapping)
-    streams = (
-        _in_order(rows, name) if table.sorted else iter(sorted(rows, key=_place)) for name, table, rows in tables
-    )
-    return (placed.record for placed in heapq.merge(*streams, key=_place))
+    return _merged(tables, reread)
+
+
+def _merged(tables: list[_Table], reread: Reread) -> Iterator[Numbered]:
+    with ExitStack() as stack:
+        streams = [_sorted(table, stack) for table in tables]
+        merged = heapq.merge(*streams)
+        yield from map(_numbered, _compared(merged, tables, reread, stack))
 
 
 def unordered(path: Path, mapping: Mapping) -> Iterator[Numbered]:
-    """The same rows, one table after the other as they stand in their files: nothing is held. Raises FilesError."""
-    for name, table, rows in _tables(path, mapping):
-        for placed in _in_order(rows, name) if table.sorted else rows:
-            yield Numbered(placed.n, placed.record)
+    """The same rows, one table after the other, in order of time only where a row depends on those before it.
+
+    Raises FilesError.
+    """
+    for table in _tables(path, mapping):
+        with ExitStack() as stack:
+            if isinstance(table.table, History | Snapshot) or table.table.sorted:
+                rows = _compared(_sorted(table, stack), [table], Reread(), stack)
+            else:
+                rows = table.rows
+            yield from map(_numbered, rows)
+
+
+def files_of(path: Path, mapping: Mapping) -> list[Path]:
+    """All files that are read, those of lookups too. Raises FilesError."""
+    folder, tables = _chosen(path, mapping)
+    return [file for table in (*tables.values(), *mapping.lookups().values()) for file in _matches(folder, table.file)]
 
 
 class _Table(NamedTuple):
-    """A table that is read, and its rows as they stand in its files."""
+    """A table that is read: its name, its place in the mapping, its rows as they stand in its files."""
 
     name: str
+    place: int
     table: RowTable
-    rows: Iterator[_Placed]
+    rows: Iterator[Placed]
+
+
+def _sorted(table: _Table, stack: ExitStack) -> Iterator[Placed]:
+    if table.table.sorted:
+        rows = as_declared(table.rows, table.name)
+    else:
+        rows = in_order(table.rows, Path(stack.enter_context(TemporaryDirectory(prefix="signals-sort-"))))
+    return returning(rows) if isinstance(table.table, History) else rows
+
+
+def _compared(rows: Iterable[Placed], tables: list[_Table], reread: Reread, stack: ExitStack) -> Iterator[Placed]:
+    """The rows, those of snapshots compared with what is remembered, or with what comes before them here."""
+    snapshots = {one.place: (one.name, one.table) for one in tables if isinstance(one.table, Snapshot)}
+    if reread.whole or not snapshots:
+        return _from(rows, reread.skip)
+    memory = reread.memory
+    if memory is None:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="signals-compare-")))
+        memory = Memory(folder / "memory.sqlite")
+        stack.callback(memory.close)
+    return compared(rows, snapshots, memory, reread.skip)
+
+
+def _from(rows: Iterable[Placed], skip: int) -> Iterator[Placed]:
+    rows = iter(rows)
+    for _ in zip(range(skip), rows, strict=False):
+        pass
+    return rows
+
+
+def _numbered(placed: Placed) -> Numbered:
+    return Numbered(0 if placed.table == NO_TABLE else placed.n, RawRecord(placed.key or None, placed.row))
 
 
 def _tables(path: Path, mapping: Mapping) -> list[_Table]:
     folder, tables = _chosen(path, mapping)
     if problems := list(_problems(folder, mapping, tables)):
         raise FilesError(problems)
-    lookups = {name: _lookup(folder, table) for name, table in mapping.lookups().items()}
+    lookups = {name: lookup(_matches(folder, table.file), table) for name, table in mapping.lookups().items()}
     order = list(mapping.tables)
     return [
-        _Table(name, table, _placed(folder, mapping, lookups, name, order.index(name)))
+        _Table(name, order.index(name), table, _placed(folder, mapping, lookups, name, order.index(name)))
         for name, table in tables.items()
     ]
-
-
-def _place(placed: _Placed) -> tuple[int, int, int]:
-    return placed[:3]
 
 
 def _chosen(path: Path, mapping: Mapping) -> tuple[Path, dict[str, RowTable]]:
@@ -142,8 +168,10 @@ def _problems(folder: Path, mapping: Mapping, tables: dict[str, RowTable]) -> It
     for name, table in tables.items():
         own = {column for column in table.own_columns() if not mapping.is_joined(column)}
         yield from _table_problems(folder, name, table, own)
-    for name, lookup in mapping.lookups().items():
-        yield from _table_problems(folder, name, lookup, {lookup.key, *_wanted(mapping, tables, name)})
+        for when in table.event_times():
+            yield from _name_problems(folder, table, when)
+    for name, known in mapping.lookups().items():
+        yield from _table_problems(folder, name, known, {known.key, *_wanted(mapping, tables, name)})
 
 
 def _wanted(mapping: Mapping, tables: dict[str, RowTable], lookup: str) -> Iterator[str]:
@@ -155,194 +183,104 @@ def _wanted(mapping: Mapping, tables: dict[str, RowTable], lookup: str) -> Itera
                 yield wanted
 
 
-def _table_problems(folder: Path, name: str, table: RowTable | Lookup, columns: set[str]) -> Iterator[str]:
+def _table_problems(folder: Path, name: str, table: File, columns: set[str]) -> Iterator[str]:
     files = _matches(folder, table.file)
     if not files:
         yield f"{name}: no file {table.file!r} in {folder}"
     for file in files:
         try:
-            heading = _heading(file, table)
+            found = heading(file, table)
         except FilesError as error:
             yield from error.problems
             continue
-        yield from (f"{file.name}: no column {column!r}" for column in sorted(columns - set(heading)))
-        yield from (f"{file.name}: {times} columns {column!r}" for column, times in heading.items() if times > 1)
+        lines_name_columns = format_of(file, table) is FileFormat.JSONL
+        if lines_name_columns and not found:
+            continue  # no row, so nothing is missing
+        hint = " in its first rows (`optional: true`, if rows may lack it)" if lines_name_columns else ""
+        yield from (f"{file.name}: no column {column!r}{hint}" for column in sorted(columns - set(found)))
+        yield from (f"{file.name}: {times} columns {column!r}" for column, times in found.items() if times > 1)
 
 
-def _heading(file: Path, table: RowTable | Lookup) -> Counter[str]:
-    with _opened(file, table) as text:
-        return Counter(next(csv.reader(text, delimiter=table.delimiter, strict=True), []))
+def _name_problems(folder: Path, table: RowTable, when: When) -> Iterator[str]:
+    if when.name is not None:
+        for file in _matches(folder, table.file):
+            if re.search(when.name, file.name) is None:
+                yield f"{file.name}: its name does not say the time as {when.name!r} does"
 
 
-@contextmanager
-def _opened(file: Path, table: RowTable | Lookup) -> Iterator[TextIO]:
-    """The file as text, unpacked. Bytes that are no text come through as surrogates, so that only their row is lost."""
-    encoding = "utf-8-sig" if table.encoding.lower() in {"utf-8", "utf8"} else table.encoding
-    opener = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opener(file, "rt", encoding=encoding, errors="surrogateescape", newline="") as text:
-            yield text
-    except (OSError, EOFError, zlib.error, csv.Error, UnicodeError) as error:
-        raise FilesError([f"{file.name}: {error}"]) from error
-
-
-def _lines(file: Path, table: RowTable | Lookup) -> Iterator[Line]:
-    with _opened(file, table) as text:
-        yield from csv_lines(text, table.delimiter)
-
-
-def csv_lines(text: Iterable[str], delimiter: str) -> Iterator[Line]:
-    """The rows under the heading. Empty lines are none. Raises csv.Error for a heading that is badly quoted."""
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    heading = next(reader, [])
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Line({}, Reason.BAD_QUOTING, f"line {reader.line_num}: {error}")
-            continue
-        if row:
-            yield _line(heading, row)
-
-
-def _line(heading: list[str], row: list[str]) -> Line:
-    cells = dict(zip(heading, row, strict=False))
-    if len(row) != len(heading):
-        return Line(_shown(cells), Reason.RAGGED_ROW, f"{len(row)} cells under {len(heading)} headings")
-    if max(map(len, row)) > MAX_CELL:
-        return Line({}, Reason.TOO_LONG, f"a cell of {max(map(len, row))} characters")
-    text = "".join(row)
-    if not text.isascii() and any("\udc80" <= sign <= "\udcff" for sign in text):
-        return Line(_shown(cells), Reason.NOT_TEXT, "bytes that are not of the table's encoding")
-    return Line(cells)
-
-
-def _shown(cells: Cells) -> Cells:
-    """The cells of a flawed row as far as they can be shown."""
-    return {name: cell[:MAX_CELL].encode(errors="backslashreplace").decode() for name, cell in cells.items()}
-
-
-def _lookup(folder: Path, table: Lookup) -> dict[str, Cells]:
-    """The rows of a lookup by their key. Raises FilesError for a flawed row and for a key that stands twice."""
-    rows: dict[str, Cells] = {}
-    problems = []
-    lines = chain.from_iterable(_lines(file, table) for file in _matches(folder, table.file))
-    for n, line in enumerate(lines, start=1):
-        key = line.cells.get(table.key, "").strip()
-        if line.flaw:
-            problems.append(f"{table.file}: row {n}: {line.flaw}: {line.detail}")
-        elif rows.setdefault(key, line.cells) != line.cells:
-            problems.append(f"{table.file}: row {n}: a second, different row for {table.key} {key!r}")
-    if problems:
-        raise FilesError(problems)
-    return rows
-
-
-def _join(mapping: Mapping, table: RowTable, lookups: dict[str, dict[str, Cells]]) -> Join:
-    """What the lookups say about a row: their mapped columns as `lookup.column`, and their key as a sign of a match."""
-    steps = [
-        (name, _Found(cleaned(mapping, column), lookups[column.join], _fetched(mapping, table, column)))
-        for name, column in table.columns.items()
-        if column.join
-    ]
-
-    def join(cells: Cells) -> dict[str, str | None]:
-        found: dict[str, Raw] = {}
-        for name, known in steps:
-            found |= known[cells.get(name, "")]
-        return found
-
-    return join
-
-
-def _fetched(mapping: Mapping, table: RowTable, column: Column) -> list[tuple[str, str]]:
-    """(name in the record, column of the lookup) of all that a join brings."""
-    lookup = mapping.lookups()[column.join or ""]
-    wanted = (name.partition(".") for name in table.columns if mapping.is_joined(name))
-    columns = {lookup.key, *(name for owner, _, name in wanted if owner == column.join)}
-    return [(f"{column.join}.{name}", name) for name in sorted(columns)]
-
-
-class _Found(dict[str, dict[str, Raw]]):
-    """What a lookup says about a cell, remembered for the cells that it knows: a lookup is small."""
-
-    def __init__(
-        self, clean: Callable[[Raw], str | None], lookup: dict[str, Cells], fetched: list[tuple[str, str]]
-    ) -> None:
-        super().__init__()
-        self._clean, self._lookup, self._fetched = clean, lookup, fetched
-
-    def __missing__(self, cell: str) -> dict[str, Raw]:
-        key = self._clean(cell)
-        row = None if key is None else self._lookup.get(key)
-        if row is None:
-            return {}
-        found: dict[str, Raw] = {name: row.get(source) for name, source in self._fetched}
-        if cell == key:
-            self[cell] = found
-        return found
-
-
-def _placed(
-    folder: Path, mapping: Mapping, lookups: dict[str, dict[str, Cells]], name: str, place: int
-) -> Iterator[_Placed]:
+def _placed(folder: Path, mapping: Mapping, lookups: Lookups, name: str, place: int) -> Iterator[Placed]:
+    """The rows of a table, file after file."""
     table = mapping.row_tables()[name]
-    join, numbers = _join(mapping, table, lookups), count(1)
-    return (
-        _Placed(timed.at_us, place, n, _record(name, n, timed, table.deal, join))
-        for file in _matches(folder, table.file)
-        for timed, n in zip(_timed(_lines(file, table), mapping, table), numbers, strict=False)
-    )
+    make = _Make(mapping, table, name, place, lookups)
+    numbers = count(1)
+    for number, file in enumerate(_matches(folder, table.file)):
+        said = _said_by_name(table, file)
+        for line, n in zip(lines(file, table), numbers, strict=False):
+            if said is not None and not line.flaw:
+                line.cells[FROM_NAME] = said
+            yield make(line, n, number)
 
 
-def _timed(lines: Iterable[Line], mapping: Mapping, table: RowTable) -> Iterator[_Timed]:
-    """The rows of one file with their times; in a history, with how often each came back.
-
-    What was seen of an instant is forgotten when a sorted table moves on, so that it can be streamed.
-    """
-    moment = first_moment(mapping, table)
-    seen: dict[tuple[str, int], _Seen] = {}
-    last = 0
-    for line in lines:
-        at_us = moment(line.cells)
-        if table.sorted and at_us != last:
-            seen.clear()
-            last = at_us
-        returning = isinstance(table, History) and not line.flaw
-        again = seen.setdefault((line.cells[table.deal], at_us), _Seen()).again(line) if returning else 0
-        yield _Timed(line, at_us, again)
+def _said_by_name(table: RowTable, file: Path) -> str | None:
+    """What the file's name, or the mapping, says of the time of all rows."""
+    for when in table.event_times():
+        if when.constant is not None:
+            return when.constant
+        found = None if when.name is None else re.search(when.name, file.name)
+        if found is not None:
+            return found[1] or ""
+    return None
 
 
-class _Seen:
-    """The rows of one deal and instant, as they come."""
+class _Make:
+    """Makes the rows of one table."""
 
-    def __init__(self) -> None:
-        self._last: int | None = None
-        self._times: Counter[int] = Counter()
+    def __init__(self, mapping: Mapping, table: RowTable, name: str, place: int, lookups: Lookups) -> None:
+        self._name, self._place, self._ids = name, place, table.id_columns()
+        self._moment, self._join = first_moment(mapping, table), join(mapping, table, lookups)
+        self._content = _content_of(table)
 
-    def again(self, line: Line) -> int:
-        """How often the row was left before for another one: a row twice running did not come back."""
-        content = hash(tuple(line.cells.values()))
-        if content != self._last:
-            self._times[content] += 1
-        self._last = content
-        return self._times[content] - 1
+    def __call__(self, line: Line, n: int, file: int) -> Placed:
+        """The row of a line, with its place in the merge."""
+        cells = line.cells
+        at_us = self._moment(cells)
+        key = self._key(cells)
+        joined = {} if line.flaw else self._join(cells)
+        row = encode(Row(self._name, n, cells, joined, 0, line.flaw, line.detail))
+        content = b"" if line.flaw or not key else self._content(cells, at_us)
+        return Placed(at_us, self._place, n, file, key, row, content)
+
+    def _key(self, cells: Cells) -> bytes:
+        for column in self._ids:
+            raw = cells.get(column)
+            if raw is not None and (text := as_text(raw).strip()):
+                return text.encode(errors="replace")
+        return b""
 
 
-def _in_order(rows: Iterable[_Placed], name: str) -> Iterator[_Placed]:
-    """The rows as they come, which must be in order. A row without a time gets that of the row before."""
-    last = 0
-    for row in rows:
-        if 0 < row.at_us < last:
-            raise FilesError([f"{name}: row {row.n} is earlier than the one before it, so the table is not sorted"])
-        last = max(last, row.at_us)
-        yield row._replace(at_us=last)
+def _content_of(table: RowTable) -> Callable[[Cells, int], bytes]:
+    """What stands for a row where rows are compared with each other; nothing where they are not."""
+    if isinstance(table, History):
+        return lambda cells, _at_us: _digest(cells.values())
+    if isinstance(table, Snapshot):
+        since = table.entered.column if table.entered is not None else None
+        stage = [name for name, column in table.columns.items() if column.to == "stage"]
+        of_stage, when = [*stage, *([since] if since else [])], table.at.cell
+
+        def content(cells: Cells, at_us: int) -> bytes:
+            if not at_us:
+                return b""
+            whole = (f"{name}={_shown(value)}" for name, value in sorted(cells.items()) if name != when)
+            return _digest(whole) + _digest(cells.get(name) for name in of_stage)
+
+        return content
+    return lambda _cells, _at_us: b""
 
 
-def _record(table: str, n: int, timed: _Timed, deal: str, join: Join) -> RawRecord:
-    line = timed.line
-    joined = {} if line.flaw else join(line.cells)
-    row = Row(table, n, dict[str, Raw](line.cells), joined, timed.again, line.flaw, line.detail)
-    return RawRecord(key=line.cells.get(deal, "").strip().encode() or None, value=encode(row))
+def _digest(values: Iterable[object]) -> bytes:
+    text = "\x1f".join(map(_shown, values))
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=CONTENT_BYTES).digest()
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)

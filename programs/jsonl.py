@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from programs.files import FilesError
+from programs.failures import FilesError
 from signals.relive import LogRecord
 from topics.outcomes import RawRecord
 

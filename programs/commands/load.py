@@ -11,8 +11,7 @@ from playbook.load import PlaybookError
 from programs.backfill import Load
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.definitions import read_mapping
-from programs.failures import CallError
-from programs.files import FilesError
+from programs.failures import CallError, FilesError
 from programs.rest import records_at_rest
 
 

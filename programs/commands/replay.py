@@ -16,15 +16,14 @@ from playbook.load import Loaded, PlaybookError
 from programs.commands.loading import ready
 from programs.crew import cores
 from programs.definitions import read_mapping, read_playbook
-from programs.failures import CallError, WorkError
-from programs.files import FilesError
+from programs.failures import CallError, FilesError, WorkError
 from programs.relogging import LogPlan, relived
 from programs.replaying import Plan, Result, replayed
 from signals import replay as brain
 from signals.relive import LogError
 from topics.catalog import DEAL_EVENTS
 from topics.instants import from_us, parse_rfc3339
-from topics.sources.mapping import as_source
+from topics.sources.mapping_files import as_source
 from topics.sources.source import Source
 
 

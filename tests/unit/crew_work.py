@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from programs.files import FilesError
+from programs.failures import FilesError
 
 
 def squares(offset: int) -> Callable[[int], int]:

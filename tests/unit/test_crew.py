@@ -7,8 +7,7 @@ import multiprocessing
 import pytest
 
 from programs.crew import Crew, cores
-from programs.failures import WorkError
-from programs.files import FilesError
+from programs.failures import FilesError, WorkError
 from tests.unit.crew_work import squares, troubled
 
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from programs import files
-from programs.files import FilesError, Line
+from programs.failures import FilesError
+from programs.files_formats import Line, csv_lines
 from topics.events import DealChanged
 from topics.outcomes import Accepted, Rejected
 from topics.sources import tables
@@ -170,12 +171,12 @@ def test_a_row_that_cannot_be_read_is_rejected_by_name_and_the_rest_is_read(tmp_
     ],
 )
 def test_csv_lines(text: str, lines: list[Line]) -> None:
-    assert list(files.csv_lines(text.splitlines(keepends=True), ",")) == lines
+    assert list(csv_lines(text.splitlines(keepends=True), ",")) == lines
 
 
 @given(st.text(max_size=300))
 def test_any_text_under_a_heading_is_some_lines_and_never_an_exception(text: str) -> None:
-    for line in files.csv_lines(["a,b\n", *text.splitlines(keepends=True)], ","):
+    for line in csv_lines(["a,b\n", *text.splitlines(keepends=True)], ","):
         assert line.flaw or set(line.cells) == {"a", "b"}
 
 

@@ -12,8 +12,7 @@ import pytest
 from playbook.load import Loaded
 from programs import relogging
 from programs.definitions import default_playbook
-from programs.failures import CallError
-from programs.files import FilesError
+from programs.failures import CallError, FilesError
 from programs.jsonl import read_log
 from programs.relogging import LogPlan, relived
 from signals.judge import panel_of

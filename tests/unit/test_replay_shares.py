@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from programs import pieces, replaying
 from programs.commands.simulate import write
 from programs.definitions import default_playbook
-from programs.failures import WorkError
-from programs.files import FilesError
+from programs.failures import FilesError, WorkError
 from programs.jsonl import read_jsonl, read_piece
 from programs.replaying import Plan, replayed
 from programs.spill import spill
