@@ -17,9 +17,12 @@ from topics.catalog import Topic, topics
 from topics.instants import SECOND_US
 from topics.sources.source import Provides, Source, SourceKind
 
-#: What a source of a kind usually tells; a source says otherwise by `provides`, tables by their mapping.
+#: What a source of a kind usually tells; a source says otherwise by `provides`, those with a mapping by that.
 USUALLY_PROVIDES: dict[SourceKind, frozenset[Provides]] = {
     SourceKind.SALESFORCE: frozenset(Provides),
+    SourceKind.HUBSPOT: frozenset(Provides),
+    SourceKind.PIPEDRIVE: frozenset(Provides) - {Provides.NEXT_STEP, Provides.CATEGORY},
+    SourceKind.DEBEZIUM: frozenset(),
     SourceKind.CLOUDEVENTS: frozenset(),
     SourceKind.TABLES: frozenset(),
 }
@@ -102,7 +105,7 @@ def to_sources(settings: Settings) -> tuple[Source, ...]:
 
 def to_source(setting: SourceSettings, grace_seconds: float) -> Source:
     """One configured source. Reads its mapping file; raises PlaybookError for one that is wrong."""
-    mapping = None if setting.mapping is None else read_mapping(setting.mapping)
+    mapping = None if setting.mapping is None else read_mapping(setting.mapping, setting.kind)
     said = mapping or {}
     provides = setting.provides
     if provides is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -42,8 +43,19 @@ def rows_in_change(document: Any) -> int:  # noqa: ANN401 - JSON
     return 1
 
 
+def rows_in_body(page: str, document: Any) -> int:  # noqa: ANN401 - JSON
+    """The elements of an array, or of the page of an API that stands under this name; one where there is neither."""
+    if isinstance(document, dict) and "meta" not in document:
+        document = document.get(page)
+    return max(1, len(document)) if isinstance(document, list) else 1
+
+
 #: How many rows a record of a kind has, where that is not always one: by the document that its value holds.
-ROWS: Mapping[SourceKind, Callable[[Any], int]] = {SourceKind.SALESFORCE: rows_in_change}
+ROWS: Mapping[SourceKind, Callable[[Any], int]] = {
+    SourceKind.SALESFORCE: rows_in_change,
+    SourceKind.HUBSPOT: partial(rows_in_body, "results"),
+    SourceKind.PIPEDRIVE: partial(rows_in_body, "data"),
+}
 
 
 class Promises:

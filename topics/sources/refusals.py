@@ -40,6 +40,12 @@ class Reason(StrEnum):
     UNKNOWN_ENTITY = "unknown_entity"
     BITMAP_WITHOUT_SCHEMA = "bitmap_without_schema"
     BITMAP_BEYOND_SCHEMA = "bitmap_beyond_schema"
+    # HubSpot
+    FOREIGN_PORTAL = "foreign_portal"
+    # Pipedrive
+    NO_META = "no_meta"
+    UNKNOWN_ACTION = "unknown_action"
+    FOREIGN_COMPANY = "foreign_company"
     # CloudEvents
     EVENT_FORMAT = "event_format"
     NOT_A_CLOUDEVENT = "not_a_cloudevent"

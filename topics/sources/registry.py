@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from topics.outcomes import Outcome, Parser, RawRecord
-from topics.sources import cloudevents, salesforce, tables
+from topics.sources import cloudevents, debezium, hubspot, pipedrive, salesforce, tables
 from topics.sources.source import Source, SourceKind
 
 PARSERS: Mapping[SourceKind, Callable[[Source], Parser]] = MappingProxyType(
     {
         SourceKind.SALESFORCE: salesforce.parser,
+        SourceKind.HUBSPOT: hubspot.parser,
+        SourceKind.PIPEDRIVE: pipedrive.parser,
+        SourceKind.DEBEZIUM: debezium.parser,
         SourceKind.CLOUDEVENTS: cloudevents.parser,
         SourceKind.TABLES: tables.parser,
     }

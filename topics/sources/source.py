@@ -13,6 +13,9 @@ class SourceKind(StrEnum):
     """The CRMs and formats that there is a parser for."""
 
     SALESFORCE = "salesforce"
+    HUBSPOT = "hubspot"
+    PIPEDRIVE = "pipedrive"
+    DEBEZIUM = "debezium"
     CLOUDEVENTS = "cloudevents"
     TABLES = "tables"
 
@@ -35,7 +38,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     `fields`: the source's name of a field -> the canonical or the playbook's name, beside the parser's own table.
     `schemas`: entity -> the field names of its schema in order, which bitmaps need (Salesforce).
-    `mapping`: the parsed mapping file, for tables. `grace_us`: how late its events may be (law 2).
+    `mapping`: the parsed mapping file, for tables and Debezium. `grace_us`: how late its events may be (law 2).
     `own_client`: changes whose origin names this client are our own write-backs and are dropped. `deal_source`: the key
     of the source whose ids this one speaks of (the CRM of a web site's events, or of an export); none: its own.
     """
