@@ -272,8 +272,8 @@ def _source_kinds(settings: Part) -> Iterator[Finding]:
 #: What `intake` can take in, by what it knows to verify.
 WEBHOOK_KINDS = ("hubspot", "pipedrive")
 #: What is read as a mapping file says.
-_MAPPED = (SourceKind.TABLES,)
-_ONLY_FOR = {"mapping": _MAPPED, "deal_source": (SourceKind.CLOUDEVENTS, SourceKind.TABLES)}
+_MAPPED = (SourceKind.DEBEZIUM, SourceKind.TABLES)
+_ONLY_FOR = {"mapping": _MAPPED, "deal_source": (SourceKind.CLOUDEVENTS, *_MAPPED)}
 
 
 def _files(settings: Part) -> Iterator[Finding]:

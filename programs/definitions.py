@@ -9,7 +9,9 @@ from typing import NamedTuple
 from playbook import yamltree
 from playbook.load import Loaded, PlaybookError, Problem, dotted, load
 from playbook.yamltree import MAX_BYTES
-from topics.sources import mapping
+from topics.sources import mapping_files
+from topics.sources.mapping import MappingError
+from topics.sources.source import SourceKind
 
 DEFAULT_PLAYBOOK = "playbook/default.yaml"
 
@@ -42,14 +44,17 @@ def default_text() -> str:
     return resources.files("playbook").joinpath("default.yaml").read_text(encoding="utf-8")
 
 
-def read_mapping(file: Path) -> dict[str, object]:
-    """A mapping file's content, checked. Raises PlaybookError with every problem and its line, also for no file."""
+def read_mapping(file: Path, kind: SourceKind | None = None) -> dict[str, object]:
+    """A mapping file's content, checked: of this kind of source, of any without one.
+
+    Raises PlaybookError with every problem and its line, also for no file.
+    """
     tree = yamltree.read(_text(file))
     problems = [Problem(str(file), flaw.line, dotted(flaw.path), flaw.reason) for flaw in tree.flaws]
     if tree.values is not None:
         try:
-            mapping.load(tree.values)
-        except mapping.MappingError as error:
+            mapping_files.check(tree.values, kind)
+        except MappingError as error:
             problems += [
                 Problem(str(file), tree.line_of(each.where), dotted(each.where), each.what) for each in error.problems
             ]

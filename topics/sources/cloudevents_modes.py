@@ -58,6 +58,11 @@ def is_binary(headers: Mapping[str, bytes]) -> bool:
     return any(name.startswith(_PREFIX) for name in headers) and not _media_type(headers).startswith(_FORMATS)
 
 
+def is_cloudevent(headers: Mapping[str, bytes]) -> bool:
+    """Whether the headers say so; a value may be one that they say nothing of."""
+    return is_binary(headers) or _media_type(headers).startswith(_FORMATS)
+
+
 def _messages(record: RawRecord, headers: Mapping[str, bytes]) -> list[Message]:
     if is_binary(headers):
         return [_binary(record.value, headers)]
