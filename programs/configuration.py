@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from playbook.refusals import refusals
 from playbook.sketch import Part, whole
 from programs.settings import Settings
+from topics.sources.declared_fields import misdeclared
 from topics.sources.source import SourceKind
 
 Key: TypeAlias = tuple[str | int, ...]
@@ -269,6 +270,16 @@ def _source_kinds(settings: Part) -> Iterator[Finding]:
             yield source.at("mapping"), f"is missing: {kind} cannot be read without one"
 
 
+def _field_types(settings: Part) -> Iterator[Finding]:
+    for source in settings.parts("sources"):
+        if source.text("kind") in _TYPED:
+            fields = source.part("fields")
+            named = {theirs: ours for theirs, ours in fields.values.items() if isinstance(ours, str)}
+            yield from ((fields.at(theirs), reason) for theirs, reason in misdeclared(named))
+
+
+#: Kinds whose `fields` may declare a type.
+_TYPED = (SourceKind.HUBSPOT, SourceKind.PIPEDRIVE)
 #: What `intake` can take in, by what it knows to verify.
 WEBHOOK_KINDS = ("hubspot", "pipedrive")
 #: What is read as a mapping file says.
@@ -328,6 +339,7 @@ CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
     _secret_names,
     _webhook_users,
     _source_kinds,
+    _field_types,
     _files,
     _certificates,
     _rates,

@@ -7,7 +7,7 @@ A list of choices may be a yes or no: `"budget_confirmed:bool=Yes"`, or `bool=17
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
@@ -63,19 +63,19 @@ def _meaning(theirs: str, ours: str, typed: Mapping[str, Coerce], default: Table
     if not name:
         return None
     if separator:
-        return Meaning(name, _reader(theirs, kind, readers))
+        return Meaning(name, _reader(kind, readers))
     known = default.get(theirs)
     read = typed.get(name) or (known.read if known is not None else readers[FieldType.TEXT])
     return Meaning(name, read)
 
 
-def _reader(theirs: str, kind: str, readers: Readers) -> Coerce:
+def _reader(kind: str, readers: Readers) -> Coerce:
     kind, chosen, choices = kind.partition("=")
-    found = field_type(theirs, kind)
+    found = field_type(kind)
     if not chosen:
         return readers[found]
     if found is not FieldType.BOOL or not choices:
-        message = f"{theirs}: only {FieldType.BOOL} has choices, as in {FieldType.BOOL}=Yes"
+        message = f"only {FieldType.BOOL} has choices, as in {FieldType.BOOL}=Yes"
         raise FieldTypeError(message)
     return partial(_chosen, frozenset(choices.split("|")))
 
@@ -86,10 +86,19 @@ def _chosen(choices: frozenset[str], name: str, value: object) -> bool | None:
     return None if said is None or said == "" else str(said) in choices
 
 
-def field_type(theirs: str, kind: str) -> FieldType:
+def field_type(kind: str) -> FieldType:
     """The type of that name. Raises FieldTypeError, which says which there are."""
     try:
         return FieldType(kind)
     except ValueError as error:
-        message = f"{theirs}: no type is called {kind!r} (there are: {', '.join(FieldType)})"
+        message = f"no type is called {kind!r} (there are: {', '.join(FieldType)})"
         raise FieldTypeError(message) from error
+
+
+def misdeclared(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The declared fields that cannot be read as they say, each with the reason."""
+    for theirs, ours in fields.items():
+        try:
+            _meaning(theirs, ours, {}, {}, dict.fromkeys(FieldType, scalar))
+        except FieldTypeError as error:
+            yield theirs, str(error)

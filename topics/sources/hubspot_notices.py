@@ -11,6 +11,7 @@ No webhook is a full record (law 13): a creation says that there is a deal, not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -48,6 +49,7 @@ MOST_MERGED = 1_000
 _USER_DEFINED = "USER_DEFINED"
 
 _LONGEST_TYPE_ID = 9
+_EPOCH_MS = re.compile(r"\d{1,15}", re.ASCII)
 
 Notice = Mapping[str, Any]
 
@@ -71,6 +73,8 @@ class Posted(NamedTuple):
     def said(self, about: tuple[object, ...], rank: int) -> Statement:
         """The notice as a statement about these records. Raises RefusedError."""
         notice, said_ms = self.notice, self.notice.get("occurredAt")
+        if isinstance(said_ms, str) and _EPOCH_MS.fullmatch(said_ms):
+            said_ms = int(said_ms)
         if isinstance(said_ms, bool) or not isinstance(said_ms, int):
             raise RefusedError(Reason.NO_TIME, f"occurredAt: expected epoch milliseconds, got {shown(said_ms)}")
         at_us = event_time("occurredAt", said_ms * 1000, self.broker_us)
@@ -102,7 +106,7 @@ def read_notice(rules: Rules, notice: Notice, broker_us: int) -> Outcome:
     kind, _, change = said.partition(".") if isinstance(said, str) else ("", "", "")
     read = _CHANGES.get(change)
     if read is None and change not in _NOT_READ:
-        raise RefusedError(Reason.UNKNOWN_CHANGE_TYPE, f"subscriptionType {shown(said)}")
+        raise RefusedError(Reason.UNKNOWN_ACTION, f"subscriptionType {shown(said)}")
     _refuse_foreign(rules, notice)
     if read is None:
         return Silent(Silence.ENTITY_NOT_READ)
