@@ -44,6 +44,8 @@ PEOPLE: list[tuple[str, str, str, dict[str, object], dict[str, object]]] = [
         {**BLANK_USER, "name": "Ada Byron", "active": True},
     ),
     ("a new user with one name", "User", "CREATE", {"Name": {"LastName": "Byron"}}, {**BLANK_USER, "name": "Byron"}),
+    ("a new user without a name", "User", "CREATE", {"IsActive": True}, {**BLANK_USER, "name": None, "active": True}),
+    ("a name was cleared", "Contact", "UPDATE", {"Name": None}, {"name": None}),
     ("left the company", "User", "UPDATE", {"IsActive": False}, {"active": False}),
     ("another address", "User", "UPDATE", {"Email": "b@example.com"}, {"email": "b@example.com"}),
     ("another department", "User", "UPDATE", {"Department": "Mid-market"}, {"team": "Mid-market"}),

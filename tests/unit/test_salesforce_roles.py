@@ -11,6 +11,9 @@ from topics.outcomes import Rejected, Silent
 CONTACT, LEAD, ACCOUNT = IDS["Contact"], IDS["Lead"], IDS["Account"]
 TASK, MEETING = IDS["Task"], IDS["Event"]
 
+#: A relation has one other end.
+NOBODY: dict[str, object] = {"person": None, "account": None, "deal": None}
+
 TIES: list[tuple[str, str, str, dict[str, object], dict[str, object]]] = [
     (
         "a new role",
@@ -48,7 +51,7 @@ TIES: list[tuple[str, str, str, dict[str, object], dict[str, object]]] = [
         "EventRelation",
         "CREATE",
         {"EventId": MEETING, "RelationId": CONTACT, "IsInvitee": True, "Status": "New"},
-        {"activity": key(MEETING), "person": key(CONTACT), "removed": False},
+        {**NOBODY, "activity": key(MEETING), "person": key(CONTACT), "removed": False},
     ),
     (
         "who declined is not there",
@@ -63,29 +66,37 @@ TIES: list[tuple[str, str, str, dict[str, object], dict[str, object]]] = [
         "EventRelation",
         "CREATE",
         {"EventId": MEETING, "RelationId": LEAD},
-        {"activity": key(MEETING), "person": key(LEAD)},
+        {**NOBODY, "activity": key(MEETING), "person": key(LEAD)},
     ),
     (
         "what a meeting is about",
         "EventRelation",
         "CREATE",
         {"EventId": MEETING, "RelationId": DEAL, "IsWhat": True},
-        {"activity": key(MEETING), "deal": key(DEAL)},
+        {**NOBODY, "activity": key(MEETING), "deal": key(DEAL)},
     ),
+    (
+        "a relation that is to somebody else now",
+        "TaskRelation",
+        "UPDATE",
+        {"RelationId": ACCOUNT},
+        {**NOBODY, "account": key(ACCOUNT)},
+    ),
+    ("a relation that is to a colleague now", "EventRelation", "UPDATE", {"RelationId": IDS["User"]}, NOBODY),
     ("an invitation is gone", "EventRelation", "DELETE", {}, {"removed": True}),
     (
         "a further contact of a task",
         "TaskRelation",
         "CREATE",
         {"TaskId": TASK, "RelationId": CONTACT, "IsWhat": False},
-        {"activity": key(TASK), "person": key(CONTACT)},
+        {**NOBODY, "activity": key(TASK), "person": key(CONTACT)},
     ),
     (
         "the account of a task",
         "TaskRelation",
         "CREATE",
         {"TaskId": TASK, "RelationId": ACCOUNT, "IsWhat": True},
-        {"activity": key(TASK), "account": key(ACCOUNT)},
+        {**NOBODY, "activity": key(TASK), "account": key(ACCOUNT)},
     ),
     ("a relation of a task is gone", "TaskRelation", "GAP_DELETE", {}, {"removed": True}),
 ]

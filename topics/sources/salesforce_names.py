@@ -13,13 +13,14 @@ def named(change: Change) -> dict[str, Scalar]:
     In one piece (users in some shapes, business accounts, records that were queried) or of its parts. On an UPDATE of
     one part the other is not known, and nothing is said.
     """
-    name = change.values.get("Name")
+    values = change.values
+    name = values.get("Name")
     if name is not None and not isinstance(name, dict):
         return {"name": text("Name", name)}
-    first, last = (text(part, _part(change, part)) for part in ("FirstName", "LastName"))
-    if not last or not (first or change.whole):
-        return {}
-    return {"name": f"{first} {last}" if first else last}
+    parts = [text(part, _part(change, part)) for part in ("FirstName", "LastName")]
+    if change.whole or all(parts):
+        return {"name": " ".join(filter(None, parts)) or None}
+    return {"name": None} if "Name" in values and name is None else {}
 
 
 def _part(change: Change, part: str) -> object:

@@ -20,6 +20,7 @@ from topics.sources.source import Source
 
 #: What the record at the other end of a relation is, by the prefix of its id.
 ENDS = {"003": "person", "00Q": "person", "001": "account", "006": "deal"}
+_KINDS = ("person", "account", "deal")
 _DECLINED = "Declined"
 
 
@@ -64,12 +65,14 @@ def _of_relation(activity: str, change: Change) -> Said:
 
 
 def _end(change: Change) -> dict[str, Scalar] | None:
-    """Who is at the other end, empty when the change does not say; None when it is nobody who counts for a deal."""
-    other = text("RelationId", change.values.get("RelationId"))
-    if not other:
+    """Who is at the other end, if the change says; None for a new relation to nobody who counts for a deal."""
+    if not change.says("RelationId"):
         return {}
-    name = ENDS.get(other[:3])
-    return None if name is None else {name: deal_key(change.source_key, other)}
+    other = text("RelationId", change.values.get("RelationId")) or ""
+    kind = ENDS.get(other[:3])
+    if other and kind is None and change.header.change_type == "CREATE":
+        return None
+    return {name: deal_key(change.source_key, other) if name == kind else None for name in _KINDS}
 
 
 def _key(change: Change, api: str, name: str) -> dict[str, Scalar]:
