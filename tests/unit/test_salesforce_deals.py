@@ -176,6 +176,31 @@ def test_an_update_covers_what_changed_and_nothing_else(value: bytes, fields: di
     assert (event.full, event.created) == (False, False)
 
 
+NO_LISTS: dict[str, Any] = {"nulledFields": None, "diffFields": None, "changedFields": None}
+
+CARRIED: list[tuple[str, Any, dict[str, Any], dict[str, object]]] = [
+    ("CometD", lambda body: {"schema": "s", "payload": body, "event": {"replayId": 1}}, {}, {"next_step": None}),
+    ("CometD under data", lambda body: {"data": {"payload": body, "event": {"replayId": 1}}}, {}, {"next_step": None}),
+    ("the Pub/Sub API", lambda body: body, {}, {}),
+    ("a client of the Pub/Sub API", lambda body: {"replayId": 1, "payload": body}, LISTS | {"changedFields": []}, {}),
+    ("Connect", lambda body: {**body, "ReplayId": "1", "_ObjectType": "OpportunityChangeEvent"}, NO_LISTS, {}),
+    ("Connect with its schema", lambda body: {"schema": {"type": "struct"}, "payload": body}, NO_LISTS, {}),
+    ("Connect with a schema that is none", lambda body: {"schema": None, "payload": body}, NO_LISTS, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("carry", "lists", "cleared"), [case[1:] for case in CARRIED], ids=[case[0] for case in CARRIED]
+)
+def test_a_null_without_a_list_is_cleared_only_where_nothing_unchanged_is_sent(
+    carry: Any,  # noqa: ANN401 - a lambda of JSON
+    lists: dict[str, Any],
+    cleared: dict[str, object],
+) -> None:
+    body = {"ChangeEventHeader": header(**lists), "StageName": "Q", "NextStep": None}
+    assert changed(msgspec.json.encode(carry(body))).fields == {"stage": "Q", **cleared}
+
+
 WRAPPERS = [
     ("CometD", lambda body: {"data": {"schema": "s", "payload": body, "event": {"replayId": 1}}, "channel": "/data/x"}),
     ("CometD without data", lambda body: {"schema": "s", "payload": body, "event": {"replayId": 1}}),
@@ -241,6 +266,25 @@ def test_a_commit_number_beyond_a_floats_precision_stays_exact() -> None:
     assert changed(flat(header(commitNumber=number), StageName="Q")).seq[0] == number
 
 
+NUMBERS: list[tuple[str, dict[str, object], dict[str, object]]] = [
+    ("an amount as text", {"Amount": "40000.50"}, {"amount": 40000.5}),
+    ("an amount below nothing", {"Amount": -12.5}, {"amount": -12.5}),
+    (
+        "the currency of the record, not the corporate one",
+        {"Amount": 5, "CurrencyIsoCode": "JPY"},
+        {"amount": 5.0, "currency": "JPY"},
+    ),
+    ("a close date in milliseconds", {"CloseDate": 1_711_843_200_000}, {"close_date": "2024-03-31"}),
+    ("a close date in days", {"CloseDate": 19_813}, {"close_date": "2024-03-31"}),
+    ("a close date as text with a time", {"CloseDate": "2024-03-31T00:00:00.000Z"}, {"close_date": "2024-03-31"}),
+]
+
+
+@pytest.mark.parametrize(("said", "fields"), [case[1:] for case in NUMBERS], ids=[case[0] for case in NUMBERS])
+def test_numbers_and_days_in_every_spelling(said: dict[str, object], fields: dict[str, object]) -> None:
+    assert changed(msgspec.json.encode({"ChangeEventHeader": header(), **said})).fields == fields
+
+
 def test_one_event_about_several_records_is_one_row_for_each() -> None:
     outcomes = read(flat(header(recordIds=[ID, SECOND_ID]), StageName="Qualification"))
     events = [outcome.events[0] for outcome in outcomes if isinstance(outcome, Accepted)]
@@ -280,6 +324,14 @@ def test_an_overflow_makes_the_whole_source_suspect() -> None:
     assert (event.key, event.source) == ("", "salesforce/acme")
 
 
+@pytest.mark.parametrize("change", ["UPDATE", "GAP_UPDATE", "DELETE"])
+def test_a_change_of_every_record_makes_the_whole_source_suspect(change: str) -> None:
+    """A custom field was converted and its data lost; the event names no record."""
+    event = event_of(read(flat(header(change, recordIds=["006*"]))))
+    assert isinstance(event, SourceGap)
+    assert (event.key, event.source, event.at_us) == ("", "salesforce/acme", MS * 1000)
+
+
 # --- what is silent ----------------------------------------------------------------------------------------------
 
 OURS = msgspec.structs.replace(SOURCE, own_client="DealSignals")
@@ -310,7 +362,49 @@ def test_rows_that_say_nothing(source: Source, value: bytes | None, reasons: lis
     assert read(value, source) == [Silent(reason) for reason in reasons]
 
 
-OTHERS = ["com/salesforce/api/rest/60.0;client=DealSignalsTwo/", "com/salesforce/api/rest/60.0", "", None]
+OWN_ORIGINS = [
+    "com/salesforce/api/rest/60.0;client=DealSignals/",
+    "com/salesforce/api/rest/60.0;client=DealSignals",
+    "com/salesforce/api/bulkapi/60.0;client=DealSignals/1.4/",
+    "1com/salesforce/api/soap/49.0;client=DealSignals",
+    "com/salesforce/api/soap/60.0;client=DealSignals;device=x",
+]
+
+
+@pytest.mark.parametrize("shape", [flat, wrapped])
+@pytest.mark.parametrize("own_client", ["DealSignals", "DealSignals/"])
+@pytest.mark.parametrize("origin", OWN_ORIGINS)
+def test_our_own_write_in_every_form(origin: str, own_client: str, shape: Any) -> None:  # noqa: ANN401 - a function
+    ours = msgspec.structs.replace(SOURCE, own_client=own_client)
+    ids: dict[str, Any] = {"recordIds": [ID, SECOND_ID]}
+    for entity in READERS:
+        value = shape(header(entityName=entity, changeOrigin=origin, changedFields=["StageName"], **ids), StageName="Q")
+        assert read(value, ours) == [Silent("own_write")] * 2
+
+
+def test_a_client_with_a_version_is_one_of_its_own_where_the_settings_say_so() -> None:
+    first = msgspec.structs.replace(SOURCE, own_client="DealSignals/1")
+    for origin, own in (("DealSignals/1", True), ("DealSignals/2", False), ("DealSignals", False)):
+        outcomes = read(
+            flat(header(changeOrigin=f"com/salesforce/api/rest/60.0;client={origin}"), StageName="Q"), first
+        )
+        assert (outcomes == [Silent("own_write")]) is own
+
+
+def test_without_a_client_of_our_own_no_write_is_ours() -> None:
+    for origin in (*OWN_ORIGINS, *OTHERS):
+        assert changed(flat(header(changeOrigin=origin), StageName="Q"), SOURCE).fields == {"stage": "Q"}
+
+
+OTHERS = [
+    "com/salesforce/api/rest/60.0;client=DealSignalsTwo/",
+    "com/salesforce/api/rest/60.0;client=dealsignals/",
+    "com/salesforce/api/rest/60.0;client=",
+    "com/salesforce/api/rest/60.0",
+    "DealSignals",
+    "",
+    None,
+]
 
 
 @pytest.mark.parametrize("origin", OTHERS)
@@ -393,6 +487,14 @@ REJECTED: list[tuple[str, bytes, str]] = [
     ("a commit time in microseconds", flat(header(commitTimestamp=MS * 1000), StageName="Q"), "absurd_time"),
     ("a stage that is true", flat(header(), StageName=True), "wrong_type"),
     ("a stage that is a number", flat(header(), StageName=3), "wrong_type"),
+    ("a close date in seconds", flat(header(), CloseDate=1_711_843_200), "absurd_date"),
+    ("a close date of 1970", flat(header(), CloseDate=0), "absurd_date"),
+    ("a close date of a sentinel", flat(header(), CloseDate="9999-12-31"), "absurd_date"),
+    ("a close date of 1899", flat(header(), CloseDate="1899-12-30"), "absurd_date"),
+    ("a close date as people write it", flat(header(), CloseDate="31/03/2024"), "bad_date"),
+    ("an amount with a decimal comma", flat(header(), Amount="40000,50"), "wrong_type"),
+    ("an amount with its currency", flat(header(), Amount="USD 40000"), "wrong_type"),
+    ("a currency that is a number", flat(header(), CurrencyIsoCode=840), "wrong_type"),
     ("an amount that is true", flat(header(), Amount=True), "wrong_type"),
     ("an amount in words", flat(header(), Amount="forty"), "wrong_type"),
     ("an amount that is not a number", flat(header(), Amount="NaN"), "wrong_type"),
