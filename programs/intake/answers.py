@@ -64,9 +64,9 @@ ANSWERS: dict[Outcome, Answer] = {
 
 
 def headers_of(outcome: Outcome, *, login: bool = False) -> dict[str, str]:
-    """The headers that belong to an answer. `login`: the source wants a user and a password."""
+    """The headers that belong to an answer; what we run is nobody's business. `login`: a user and a password help."""
     status = ANSWERS[outcome].status
-    found: dict[str, str] = {}
+    found = {"Server": "deal-signals"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         found["Retry-After"] = str(RETRY_AFTER_S)
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:

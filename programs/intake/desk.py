@@ -40,6 +40,15 @@ class _Refused(Exception):  # noqa: N818  # a state of a request rather than a f
         self.outcome = outcome
 
 
+#: What is raised on the way, and what it means for the request.
+_MEANING: dict[type[Exception], Outcome] = {
+    TimeoutError: Outcome.UNANSWERED,
+    AwayError: Outcome.AWAY,
+    TooLargeError: Outcome.TOO_LARGE,
+    web.RequestPayloadError: Outcome.HUNG_UP,
+}
+
+
 class Desk:
     """Answers requests. `lanes` by topic; `now_s` is the wall clock, which signatures are held against."""
 
@@ -55,6 +64,7 @@ class Desk:
         self._max_body_bytes = max_body_bytes
         self._now_s = now_s
         self._held = 0
+        metrics.held_bytes.set_function(lambda: self._held)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request. Raises nothing but its cancellation and a broken connection."""
@@ -71,13 +81,13 @@ class Desk:
             outcome = Outcome.FAILED
         self.note(door, outcome)
         if outcome is Outcome.TAKEN and door is not None:
-            self._metrics.seconds.labels(door.source).observe(time.monotonic() - began)
+            self._metrics.took(door.source, time.monotonic() - began)
         return response(outcome, login=door is not None and door.login)
 
     def note(self, door: Door | None, outcome: Outcome) -> None:
         """Count an outcome; say it, where it is not the usual one."""
         source = door.source if door else NOBODY
-        self._metrics.requests.labels(source, outcome.value).inc()
+        self._metrics.answered(source, outcome)
         if outcome is not Outcome.TAKEN:
             said.warning("not_taken", (source, outcome.value), source=source, outcome=outcome.value)
 
@@ -91,12 +101,8 @@ class Desk:
                 await self._keep(door, body)
         except _Refused as refused:
             return refused.outcome
-        except TimeoutError:
-            return Outcome.UNANSWERED
-        except AwayError:
-            return Outcome.AWAY
-        except TooLargeError:
-            return Outcome.TOO_LARGE
+        except tuple(_MEANING) as error:
+            return next(outcome for kind, outcome in _MEANING.items() if isinstance(error, kind))
         finally:
             held.release()
         return Outcome.TAKEN
@@ -125,21 +131,24 @@ class Desk:
 
     async def _body(self, content: StreamReader, held: _Held) -> bytes:
         """The body as it was sent, no more of it than is allowed. Raises `_Refused`."""
+        if content.is_eof():  # it came with its headers, as nearly all do
+            return self._counted([], content.read_nowait(), held)
         parts: list[bytes] = []
-        size = 0
         try:
             async with asyncio.timeout(BODY_S):
                 while part := await content.readany():
-                    size += len(part)
-                    if size > self._max_body_bytes:
-                        raise _Refused(Outcome.TOO_LARGE)
-                    held.take(len(part))
-                    parts.append(part)
+                    self._counted(parts, part, held)
         except TimeoutError:
             raise _Refused(Outcome.TOO_SLOW) from None
-        except (web.RequestPayloadError, web.PayloadAccessError):
-            raise _Refused(Outcome.HUNG_UP) from None
         return b"".join(parts)
+
+    def _counted(self, parts: list[bytes], part: bytes, held: _Held) -> bytes:
+        """Put another part to those that are held. Raises `_Refused` where it is too much."""
+        held.take(len(part))
+        if held.size > self._max_body_bytes:
+            raise _Refused(Outcome.TOO_LARGE)
+        parts.append(part)
+        return part
 
     async def _keep(self, door: Door, body: bytes) -> None:
         """Return once Kafka has it. Raises AwayError, TooLargeError."""
@@ -149,7 +158,6 @@ class Desk:
     def hold(self, size: int) -> None:
         """Count bytes that are held from now on (or, negative, no longer)."""
         self._held += size
-        self._metrics.held_bytes.set(self._held)
 
     @property
     def full(self) -> bool:
@@ -168,22 +176,27 @@ class _Held:
     """What one request holds of the room for bodies."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk, self._size = desk, 0
+        self._desk, self.size = desk, 0
 
     def take(self, size: int) -> None:
         """Hold some more. Raises `_Refused` where there is no room."""
         if self._desk.full:
             raise _Refused(Outcome.FULL)
-        self._size += size
+        self.size += size
         self._desk.hold(size)
 
     def release(self) -> None:
         """Hold nothing any more."""
-        self._desk.hold(-self._size)
-        self._size = 0
+        self._desk.hold(-self.size)
+        self.size = 0
 
 
 def response(outcome: Outcome, *, login: bool = False) -> web.Response:
     """The answer as it goes out. A connection whose request was not read to its end is closed after it."""
     answer = ANSWERS[outcome]
-    return web.Response(status=answer.status, text=answer.words, headers=headers_of(outcome, login=login))
+    return web.Response(
+        status=answer.status,
+        body=answer.words.encode(),
+        headers=headers_of(outcome, login=login),
+        content_type="text/plain",
+    )

@@ -157,5 +157,5 @@ def _guard(settings: Settings, source: SourceSettings) -> Guard:
     secret = webhook.secret.get_secret_value()
     if source.kind == "pipedrive":
         return LoginGuard(webhook.user, secret)
-    uri = f"{settings.intake.public_url}{path_of(source)}"
+    uri = f"{settings.intake.public_url or ''}{path_of(source)}"
     return HubSpotGuard(secret.encode(), uri, frozenset(map(Version, webhook.signatures)))

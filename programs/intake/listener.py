@@ -34,16 +34,10 @@ class _Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it, or turn it away where there are too many."""
         super().connection_made(transport)
-        self._listener.count()
         if len(self._listener.connections) > MAX_CONNECTIONS and isinstance(transport, asyncio.Transport):
             self._listener.turned_away()
             transport.write(_TURNED_AWAY)
             self.force_close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """It is gone."""
-        super().connection_lost(exc)
-        self._listener.count()
 
     def handle_error(
         self,
@@ -59,16 +53,17 @@ class _Connection(web.RequestHandler):
 class Listener(web.Server):
     """The HTTP server of the doors."""
 
-    def __init__(self, desk: Desk, metrics: IntakeMetrics) -> None:
+    def __init__(self, desk: Desk, metrics: IntakeMetrics, idle_s: float = IDLE_S) -> None:
         super().__init__(desk.answer)
-        self._desk, self._metrics = desk, metrics
+        self._desk, self._idle_s = desk, idle_s
+        metrics.connections.set_function(lambda: len(self._connections))
 
     def __call__(self) -> web.RequestHandler:
         """A new connection."""
         return _Connection(
             self,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=IDLE_S,
+            keepalive_timeout=self._idle_s,
             lingering_time=LINGER_S,
             access_log=None,
             auto_decompress=False,
@@ -76,10 +71,6 @@ class Listener(web.Server):
             max_field_size=MAX_LINE_BYTES,
             max_headers=MAX_HEADERS,
         )
-
-    def count(self) -> None:
-        """Note how many connections there are."""
-        self._metrics.connections.set(len(self._connections))
 
     def turned_away(self) -> None:
         """Note that a connection was one too many."""

@@ -118,6 +118,34 @@ def test_secrets_print_as_stars(tmp_path: Path) -> None:
         assert "pw-1" not in shown
 
 
+def test_the_secret_of_a_webhook_by_variable_file_or_setting(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "secret").write_text("from-the-file\n")
+    source = '[[sources]]\nname = "my-crm"\nkind = "hubspot"\n'
+    file = '[sources.webhook]\nsecret_file = "secret"\n'
+    for text, environ, secret in (
+        (source + file, {}, "from-the-file"),
+        (source + file + 'secret = "from-the-setting"\n', {}, "from-the-setting"),
+        (source + file, {"SIGNALS_SOURCE_MY_CRM_SECRET": "from-the-variable"}, "from-the-variable"),
+        (source, {"SIGNALS_SOURCE_MY_CRM_SECRET": "from-the-variable"}, "from-the-variable"),
+        (source, {"SIGNALS_SOURCE_MY_CRM_SECRET": ""}, None),
+    ):
+        (tmp_path / "etc" / "my.toml").write_text(text)
+        settings = load_settings({"SIGNALS_SETTINGS": "etc/my.toml", **environ}, tmp_path)
+        webhook = settings.sources[0].webhook
+        found = None if webhook is None or webhook.secret is None else webhook.secret.get_secret_value()
+        assert found == secret
+        assert settings.secrets() == ((secret,) if secret else ())
+        assert secret is None or secret not in repr(settings) + settings.model_dump_json()
+
+
+def test_a_variable_for_a_source_that_takes_no_webhooks_is_not_read(tmp_path: Path) -> None:
+    usual = load_settings({}, tmp_path)
+    assert load_settings({"SIGNALS_SOURCE_WEB_SECRET": "s"}, tmp_path) == usual
+    (tmp_path / "signals.toml").write_text('[[sources]]\nname = "web"\nkind = "cloudevents"\n')
+    assert load_settings({"SIGNALS_SOURCE_WEB_SECRET": "s"}, tmp_path).sources[0].webhook is None
+
+
 def test_a_secret_does_not_show_in_a_refusal(tmp_path: Path) -> None:
     (tmp_path / "signals.toml").write_text('[slack]\ntoken = ["xoxb-1"]\n[broker]\npassword = 12345\n')
     said = problems({}, tmp_path)
@@ -171,6 +199,16 @@ WRONG = [
     ("a mapping that nobody needs", '[[sources]]\nname = "a"\nkind = "salesforce"\nmapping = "signals.toml"\n', {}, ["<file>: sources[0].mapping: only a source of the kind debezium or tables has one"]),
     ("a type that there is not", '[[sources]]\nname = "a"\nkind = "hubspot"\n[sources.fields]\n"company.tier" = "tier:tier"\nseats = "seats:number=1"\n', {}, ["<file>: sources[0].fields.company.tier: no type is called 'tier' (there are: text, number, bool, day, time)", "<file>: sources[0].fields.seats: only bool has choices, as in bool=Yes"]),
     ("someone else's deals", '[[sources]]\nname = "a"\nkind = "salesforce"\ndeal_source = "b/c"\n', {}, ["<file>: sources[0].deal_source: only a source of the kind cloudevents or debezium or tables has one"]),
+    ("a webhook for who sends none", '[[sources]]\nname = "a"\nkind = "salesforce"\n[sources.webhook]\nsecret = "s"\n', {}, ["<file>: sources[0].webhook: only a source of the kind hubspot or pipedrive has one"]),
+    ("a secret that cannot be read", '[[sources]]\nname = "a"\nkind = "hubspot"\n[sources.webhook]\nsecret_file = "no"\n', {}, ["<file>: sources[0].webhook.secret_file: <folder>/no: No such file or directory"]),
+    ("two sources with one variable", '[[sources]]\nname = "a-b"\nkind = "hubspot"\n[[sources]]\nname = "a_b"\nkind = "pipedrive"\n', {}, ["<file>: sources[1].name: SIGNALS_SOURCE_A_B_SECRET would be the secret of 'a-b', too: rename one"]),
+    ("a user for who signs", '[[sources]]\nname = "a"\nkind = "hubspot"\n[sources.webhook]\nuser = "u"\n', {}, ["<file>: sources[0].webhook.user: HubSpot signs, it does not log in"]),
+    ("signatures of who logs in", '[[sources]]\nname = "a"\nkind = "pipedrive"\n[sources.webhook]\nsignatures = ["v3"]\n', {}, ["<file>: sources[0].webhook.signatures: Pipedrive logs in, it does not sign"]),
+    ("a signature that nobody makes", '[[sources]]\nname = "a"\nkind = "hubspot"\n[sources.webhook]\nsignatures = ["v4"]\n', {}, ["<file>: sources[0].webhook.signatures[0]: input should be 'v1', 'v2' or 'v3'"]),
+    ("a webhook that is a word", '[[sources]]\nname = "a"\nkind = "hubspot"\nwebhook = "yes"\n', {"SIGNALS_SOURCE_A_SECRET": "s"}, ["<file>: sources[0].webhook: must be a mapping of names to values"]),
+    ("an address that would be in the clear", "", {"SIGNALS_INTAKE_PUBLIC_URL": "http://in.example"}, ["environment: SIGNALS_INTAKE_PUBLIC_URL: must be https: deals would travel in the clear"]),
+    ("an address with a query", "", {"SIGNALS_INTAKE_PUBLIC_URL": "https://in.example/?a=1"}, ["environment: SIGNALS_INTAKE_PUBLIC_URL: must be plain: scheme, host, perhaps a port and a path, without query, spaces or encoded characters"]),
+    ("bodies that no topic takes", "[intake]\nmax_body_bytes = 16777216\n", {}, ["<file>: intake.max_body_bytes: input should be less than or equal to 15728640"]),
     ("what no source provides", '[[sources]]\nname = "a"\nkind = "salesforce"\nprovides = ["love"]\n', {}, ["<file>: sources[0].provides[0]: input should be 'activities', 'meetings', 'contacts', 'close_date', 'next_step', 'category', 'owners' or 'accounts'"]),
     ("a base that is not worth itself", "[money]\nrates = {USD = 2.0}\n", {}, ["<file>: money.rates.USD: the base currency is worth 1 of itself"]),
     ("another base, by the environment", "[money]\nrates = {EUR = 1.1}\n", {"SIGNALS_BASE_CURRENCY": "EUR"}, ["<file>: money.rates.EUR: the base currency is worth 1 of itself"]),

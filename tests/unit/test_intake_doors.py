@@ -1,0 +1,79 @@
+"""Which sources have a door, where, guarded by what; and what is missing before one may open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from programs.failures import CallError
+from programs.intake.doors import Door, HubSpotGuard, LoginGuard, NoGuard, doors
+from programs.intake.signatures import Version
+from programs.startup import prepare
+
+HUBSPOT = '[[sources]]\nname = "crm"\nkind = "hubspot"\ntenant = "acme"\n'
+PIPEDRIVE = '[[sources]]\nname = "pd"\nkind = "pipedrive"\n'
+PUBLIC = '[intake]\npublic_url = "https://in.example/hooks"\n'
+SECRET = {"SIGNALS_SOURCE_CRM_SECRET": "s1", "SIGNALS_SOURCE_PD_SECRET": "s2"}
+V3 = frozenset({Version.V3})
+
+
+def made(folder: Path, text: str, environ: dict[str, str]) -> dict[str, Door]:
+    (folder / "signals.toml").write_text(text)
+    return doors(prepare(environ, folder))
+
+
+def test_a_door_per_source_also_under_the_path_of_the_public_address(tmp_path: Path) -> None:
+    found = made(tmp_path, PUBLIC + HUBSPOT + PIPEDRIVE + '[sources.webhook]\nuser = "u"\n', SECRET)
+    crm = Door("crm/acme", "crm.raw.crm", HubSpotGuard(b"s1", "https://in.example/hooks/hubspot/crm", V3))
+    pipedrive = Door("pd/default", "crm.raw.pd", LoginGuard("u", "s2"), login=True)
+    assert found == {
+        "/hubspot/crm": crm,
+        "/hooks/hubspot/crm": crm,
+        "/pipedrive/pd": pipedrive,
+        "/hooks/pipedrive/pd": pipedrive,
+    }
+
+
+def test_old_signatures_and_no_guard_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    old = made(tmp_path, HUBSPOT + '[sources.webhook]\nsignatures = ["v1"]\n', SECRET)["/hubspot/crm"]
+    assert old.guard == HubSpotGuard(b"s1", "/hubspot/crm", frozenset({Version.V1})), "v1 signs no address"
+    assert made(tmp_path, HUBSPOT + "[sources.webhook]\ninsecure = true\n", {})["/hubspot/crm"].guard == NoGuard()
+
+
+NO_SECRET = (  # noqa: S105  # what is said
+    "source crm: its webhook has no secret: set SIGNALS_SOURCE_CRM_SECRET or webhook.secret_file "
+    "(or webhook.insecure = true, and take what anybody sends)"
+)
+NO_ADDRESS = (
+    "source crm: HubSpot signs the address that it calls: set intake.public_url (SIGNALS_INTAKE_PUBLIC_URL); "
+    "it then sends to <public_url>/hubspot/crm"
+)
+NO_USER = "source pd: webhook.user must be the user of Pipedrive's HTTP authentication, without a colon"
+
+# (what is missing, the settings, the variables, what is said)
+MISSING = [
+    (
+        "every source",
+        "",
+        {},
+        ["no source has a webhook: give one of the kind hubspot or pipedrive a [sources.webhook]"],
+    ),
+    ("the secret", PUBLIC + HUBSPOT + '[sources.webhook]\nsignatures = ["v3"]\n', {}, [NO_SECRET]),
+    ("the secret, which is empty", PUBLIC + HUBSPOT + '[sources.webhook]\nsecret = ""\n', {}, [NO_SECRET]),
+    ("the address", HUBSPOT, SECRET, [NO_ADDRESS]),
+    ("the address, for v2", HUBSPOT + '[sources.webhook]\nsignatures = ["v2"]\n', SECRET, [NO_ADDRESS]),
+    ("the user", PIPEDRIVE, SECRET, [NO_USER]),
+    ("a user that can be told from its password", PIPEDRIVE + '[sources.webhook]\nuser = "a:b"\n', SECRET, [NO_USER]),
+    ("everything", HUBSPOT + PIPEDRIVE, SECRET, [NO_ADDRESS, NO_USER]),
+]
+
+
+@pytest.mark.parametrize(("text", "environ", "said"), [row[1:] for row in MISSING], ids=[row[0] for row in MISSING])
+def test_nothing_opens_while_something_is_missing(
+    tmp_path: Path, text: str, environ: dict[str, str], said: list[str]
+) -> None:
+    with pytest.raises(CallError) as refused:
+        made(tmp_path, text, environ)
+    assert list(refused.value.lines) == said
+    assert refused.value.code == 2
