@@ -58,6 +58,22 @@ ROWS: Mapping[SourceKind, Callable[[Any], int]] = {
 }
 
 
+#: The kinds whose records may be a batch of CloudEvents.
+IN_BATCHES = frozenset({SourceKind.CLOUDEVENTS, SourceKind.DEBEZIUM})
+
+
+def rows_in_batch(record: RawRecord) -> int:
+    """The events of a batch of CloudEvents, by the last content type of its headers; one of anything else."""
+    named = [value or b"" for name, value in record.headers if name.lower() == "content-type"]
+    if not named or not named[-1].strip().lower().startswith(b"application/cloudevents-batch+json"):
+        return 1
+    try:
+        events = msgspec.json.decode(record.value or b"")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return 1
+    return max(1, len(events)) if isinstance(events, list) else 1
+
+
 class Promises:
     """The parser of one source, and the definitions under which its events are folded."""
 
@@ -80,6 +96,8 @@ class Promises:
 
     def rows(self, record: RawRecord) -> int:
         """How many rows the record has."""
+        if self._kind in IN_BATCHES:
+            return rows_in_batch(record)
         if record.value is None or (count := ROWS.get(self._kind)) is None:
             return 1
         try:

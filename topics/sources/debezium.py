@@ -21,7 +21,7 @@ and `cells`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from topics.events import LoadStarted, SourceGap, event_id
@@ -92,24 +92,40 @@ def _read(rules: _Rules, record: RawRecord, change: Change) -> Outcome:
 
 
 def _rows_of(rules: _Rules, change: Change) -> TableRows | None:
-    """The mapped table of a change, None where it is not read. Raises RefusedError where no table is said."""
-    names = list(_names(change.source))
-    if not names:
-        if len(rules.tables) == 1:
-            return next(iter(rules.tables.values()))
+    """The mapped table of a change, None where it is not read. Raises RefusedError where that is not said."""
+    named = _named(change.source)
+    if not named.table and len(rules.tables) == 1:
+        return next(iter(rules.tables.values()))
+    if not named.table:
         raise RefusedError(Reason.NO_TABLE, "the record says no table, and the mapping has several")
-    return next((rules.tables[name] for name in names if name in rules.tables), None)
+    fitting = [rows for rows in rules.tables.values() if named.fits(rows.name)]
+    longest = max((rows.name.count(".") for rows in fitting), default=0)
+    best = [rows for rows in fitting if rows.name.count(".") == longest]
+    if len(best) > 1:
+        raise RefusedError(Reason.NO_TABLE, f"{' or '.join(rows.name for rows in best)}: the record does not say which")
+    return best[0] if best else None
 
 
-def _names(source: Mapping[str, object]) -> Iterator[str]:
-    """What the mapping may call the table, the longest name first."""
-    db, schema, table = (source.get(part) for part in ("db", "schema", "table"))
-    if not isinstance(table, str) or not table:
-        return
-    if db and schema:
-        yield f"{db}.{schema}.{table}"
-    yield from (f"{part}.{table}" for part in (schema, db) if part)
-    yield table
+class _Named(NamedTuple):
+    """The table as a record calls it; empty where it says nothing."""
+
+    db: str
+    schema: str
+    table: str
+
+    def fits(self, name: str) -> bool:
+        """Whether this is the table that the mapping calls `name`: the same in all parts that both say."""
+        *qualifiers, table = name.split(".")
+        if table != self.table:
+            return False
+        if len(qualifiers) == 1:  # a schema, or in MySQL a database
+            return qualifiers[0] in {self.schema, self.db} or not (self.schema or self.db)
+        return all(not ours or ours == theirs for ours, theirs in zip((self.db, self.schema), qualifiers, strict=False))
+
+
+def _named(source: Mapping[str, object]) -> _Named:
+    db, schema, table = (source.get(part) for part in _Named._fields)
+    return _Named(*(part if isinstance(part, str) else "" for part in (db, schema, table)))
 
 
 def _time(record: RawRecord, change: Change, rows: TableRows) -> tuple[int, tuple[str, ...]]:
@@ -134,7 +150,7 @@ def _edge(source: Source, change: Change, at_us: int) -> tuple[LoadStarted, ...]
     if not change.is_read or change.snapshot not in {*_EDGES, _END}:
         return ()
     lease_us = at_us + (source.grace_us if change.snapshot == _END else SNAPSHOT_LEASE_US)
-    identity = event_id(source.key, "snapshot", change.snapshot, *_names(change.source), at_us)
+    identity = event_id(source.key, "snapshot", change.snapshot, *_named(change.source), at_us)
     return (LoadStarted(id=identity, key="", source=source.subject_key, at_us=at_us, lease_us=lease_us),)
 
 

@@ -9,7 +9,8 @@
         key: id
         columns: {stage: stage, amount: {to: amount, type: number}, is_deleted: {to: removed, type: bool}}
 
-A table is called `table`, `schema.table` (`db.table` in MySQL) or `db.schema.table`; the longest name that fits counts.
+A table is called `table`, `schema.table` (`db.table` in MySQL) or `db.schema.table`; the longest name that fits counts,
+and what a record does not say of its table is not asked.
 How a value is written is said by the record's schema where it has one, else by `format`; a date without either is ISO
 text. `load` takes the file's content (a dict) and answers with a `Mapping` or with every problem at once.
 """
