@@ -19,13 +19,24 @@ from signals.deal import Deal
 from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
 from signals.emit import Naming, Position, naming_of, signal_of, view_after, view_of
 from signals.episodes import Transition
+from signals.forgetting import last_words
 from signals.indicators import Standing, Totals, standing_after, standing_of
 from signals.judge import Panel, Stored
 from signals.kept import Head, keep, read_head, read_kept, write_kept
 from signals.keyed import Keyed
 from signals.rules import Rules
 from signals.step import Fate, State, step
-from topics.events import DealEvent, DefinitionsChanged, LoadEnded, LoadStarted, Scalar, SourceGap, Tick, event_id
+from topics.events import (
+    DealEvent,
+    DefinitionsChanged,
+    Forgotten,
+    LoadEnded,
+    LoadStarted,
+    Scalar,
+    SourceGap,
+    Tick,
+    event_id,
+)
 from topics.signals import Signal
 from topics.views import DealView
 
@@ -141,6 +152,7 @@ class Partition:
             LoadStarted: self._load_started,
             LoadEnded: self._load_ended,
             DefinitionsChanged: self._switched,
+            Forgotten: self._forgotten,
         }
 
     @property
@@ -307,11 +319,20 @@ class Partition:
         for key in sorted(self._keys(f"{event.source}:")):
             self._step(key, stored)
 
+    def _forgotten(self, _stored: Stored, event: Forgotten) -> None:
+        live = self._at_work(event.key)
+        state = live.state
+        self._say(live, last_words(state, event))
+        if state is not None and state.now.deal.loading:
+            self._waits(event.key, _replace(state.now.deal, loading=False))
+        live.state = live.due_us = None
+
     def _keys(self, prefix: str = "") -> set[str]:
-        """The deals in the store and in this batch."""
+        """The deals in the store and in this batch, without those that it has forgotten."""
         start = prefix.encode()
         stored = {key.decode() for key, _ in self._store.items() if key != META_KEY and key.startswith(start)}
-        return stored | {key for key in self._live if key.startswith(prefix)}
+        at_work = {key for key in self._live if key.startswith(prefix)}
+        return {key for key in stored | at_work if key not in at_work or self._live[key].state is not None}
 
     def _at_work(self, key: str) -> _Live:
         live = self._live.get(key)

@@ -230,6 +230,16 @@ class IntentSeen(Event, frozen=True, tag="intent_seen"):
     version: Int64 = 0
 
 
+class Forgotten(Event, frozen=True, tag="forgotten"):
+    """What is known under `key` is to be forgotten: nothing of it stays in state, nor in what is drawn from it.
+
+    On `deal.events` the key is the deal. On `people.events` `entries` are the keys in join's own state that hold it,
+    and the event stands in their partition. What the source says of it later makes it anew.
+    """
+
+    entries: tuple[str, ...] = ()
+
+
 class Tick(Event, frozen=True, tag="tick"):
     """It is `at_us`: everything that the sources sent before has been folded. To every partition."""
 
@@ -265,6 +275,7 @@ DealEvent: TypeAlias = (
     | ActivityChanged
     | RelatedChanged
     | IntentSeen
+    | Forgotten
     | Tick
     | SourceGap
     | LoadStarted
@@ -272,7 +283,7 @@ DealEvent: TypeAlias = (
     | DefinitionsChanged
 )
 PeopleEvent: TypeAlias = (
-    ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | DefinitionsChanged
+    ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | Forgotten | DefinitionsChanged
 )
 AnyEvent: TypeAlias = DealEvent | PersonChanged | AccountChanged | RelationChanged | EngagementSeen
 

@@ -22,6 +22,7 @@ from topics.events import (
     DealEvent,
     DealGap,
     DealRemoved,
+    Forgotten,
     IntentSeen,
     LoadEnded,
     LoadStarted,
@@ -156,6 +157,11 @@ def intent(at_us: int, name: str = "demo_request", key: str = KEY, *, window_us:
 def removed(at_us: int, key: str = KEY, merged_into: str | None = None) -> DealRemoved:
     """The deal was deleted, or merged into another one."""
     return DealRemoved(id=_id(at_us, "removed", key), key=key, source=SOURCE, at_us=at_us, merged_into=merged_into)
+
+
+def forgotten(at_us: int, key: str = KEY) -> Forgotten:
+    """The deal is to be forgotten."""
+    return Forgotten(id=_id(at_us, "forgotten", key), key=key, source=SOURCE, at_us=at_us)
 
 
 def gap(at_us: int, key: str = KEY) -> DealGap:

@@ -16,6 +16,7 @@ from tests.unit.brain_story import (
     at,
     change_of,
     created,
+    forgotten,
     gap,
     intent,
     load_ended,
@@ -182,7 +183,7 @@ _CONTROLS: tuple[Shape, ...] = (
 
 @st.composite
 def partition_logs(draw: st.DrawFn) -> list[DealEvent]:
-    """What one partition holds: three deals, controls and ticks, late and repeated events."""
+    """What one partition holds: three deals, some of them forgotten, controls and ticks, late and repeated events."""
     some = st.tuples(instants, st.sampled_from(_CALM + _RARE), st.sampled_from(_DEALS), _delays)
     control = st.tuples(instants, st.sampled_from(_CONTROLS))
     coming: list[tuple[int, DealEvent]] = [
@@ -191,6 +192,8 @@ def partition_logs(draw: st.DrawFn) -> list[DealEvent]:
     for at_us, make, key, delay in draw(st.lists(some, min_size=20, max_size=60)):
         coming.append((at_us + delay, of_deal(key, make(at_us))))
     coming += [(at_us, make(at_us)) for at_us, make in draw(st.lists(control, min_size=5, max_size=20))]
+    ends = draw(st.lists(st.tuples(instants, st.sampled_from(_DEALS)), max_size=2))
+    coming += [(at_us, forgotten(at_us, key)) for at_us, key in ends]
     coming.sort(key=lambda one: one[0])
     return [event for _, event in coming]
 

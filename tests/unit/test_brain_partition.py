@@ -25,6 +25,7 @@ from tests.unit.brain_story import (
     at,
     changed,
     created,
+    forgotten,
     gap,
     load_ended,
     load_started,
@@ -34,7 +35,7 @@ from tests.unit.brain_story import (
 from tests.unit.brain_streams import examples, partition_logs
 from topics.codec import encode
 from topics.events import DealEvent
-from topics.signals import Signal, Step
+from topics.signals import Resolution, Signal, Step
 
 POSITION = Position("deal.events", 3)
 D1, D2 = "crm/acme:D1", "crm/acme:D2"
@@ -118,7 +119,7 @@ def test_views_are_of_the_deals_that_changed_as_they_are_in_the_store(log: list[
             if key != META_KEY and (known is None or read_kept(known).state.now != read_kept(value).state.now):
                 assert key.decode() in views
         now = states(store)
-        assert views == {key: view_of(PANEL.rules, now[key].now) for key in views}
+        assert views == {key: view_of(PANEL.rules, now[key].now) if key in now else None for key in views}
 
 
 @given(partition_logs(), st.integers(1, 9), st.sampled_from([0, 1, 2]))
@@ -307,6 +308,40 @@ def test_a_forgotten_deal_leaves_the_store_the_sums_and_its_view() -> None:
     assert (partition.known_deals, states(store)) == (0, {})
     again = partition.fold([Stored(created(at(403), D1, stage="Lead"), 10)])
     assert (again.fates, partition.known_deals) == ({Fate.FOLDED: 1}, 1)
+
+
+def test_a_deal_that_is_to_be_forgotten_ends_its_signals_without_a_word_of_itself() -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    story = stored([created(at(0), D1, stage="Lead", name="Acme", owner_id="u1"), created(at(0), D2, stage="Lead")])
+    opened = partition.fold([*story, Stored(tick(at(20)), 5)]).signals
+    assert {one.deal_name for one in opened if one.subject_key == D1} == {"Acme"}
+    folded = partition.fold([Stored(forgotten(at(21), D1), 6)])
+    assert {(one.id, one.transition, one.resolution) for one in folded.signals} == {
+        (one.id, Step.RESOLVED, Resolution.EXPIRED) for one in opened if one.subject_key == D1
+    }
+    assert all(not one.deal_name and not one.owner and not one.evidence.events for one in folded.signals)
+    assert folded.views == {D1: None}
+    assert (partition.known_deals, set(states(store))) == (1, {D2})
+    assert all(one.subject_key == D2 for one in partition.fold([Stored(tick(at(90)), 7)]).signals)
+
+
+def test_what_a_forgotten_deal_is_told_later_makes_it_anew_also_in_the_same_batch() -> None:
+    partition = a_partition()
+    partition.fold(stored([created(at(0), D1, stage="Lead", name="Acme")]))
+    again = partition.fold([Stored(forgotten(at(1), D1), 5), Stored(changed(at(2), D1, amount=7.0), 6)])
+    view = again.views[D1]
+    assert view is not None
+    assert (view.name, view.amount, partition.known_deals) == ("", 7.0, 1)
+
+
+def test_to_forget_a_deal_that_is_not_known_or_that_is_being_loaded_is_no_trouble() -> None:
+    store = DictStore()
+    partition = a_partition(store)
+    assert partition.fold([Stored(forgotten(at(0), D1), 0)]) == Folded([], {}, Counter())
+    partition.fold(stored([load_started(at(0), at(50)), backfill(created(at(1), D1, stage="Lead"))]))
+    assert partition.fold([Stored(forgotten(at(2), D1), 5), Stored(load_ended(at(3)), 6)]).views == {D1: None}
+    assert states(store) == {}
 
 
 def test_causes_say_where_they_stand() -> None:
