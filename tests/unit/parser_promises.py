@@ -32,7 +32,11 @@ _HEADER = "ChangeEventHeader"
 
 
 def rows_in_change(document: Any) -> int:  # noqa: ANN401 - JSON
-    """The record ids of a Salesforce change event, wrapped or not; one where it has none."""
+    """The record ids of a Salesforce change event, wrapped or not, or the records of a page; at least one."""
+    if isinstance(document, dict) and _HEADER not in document and not _is_queried(document):
+        page = document.get("result", document)
+        if isinstance(page, dict) and isinstance(records := page.get("records"), list):
+            return max(1, len(records))
     for _ in range(4):
         if not isinstance(document, dict):
             break
@@ -41,6 +45,11 @@ def rows_in_change(document: Any) -> int:  # noqa: ANN401 - JSON
             return max(1, len(ids)) if isinstance(ids, list) else 1
         document = document.get("data") or document.get("payload")
     return 1
+
+
+def _is_queried(document: dict[str, Any]) -> bool:
+    attributes = document.get("attributes")
+    return isinstance(attributes, dict) and "type" in attributes and "Id" in document
 
 
 def rows_in_body(page: str, document: Any) -> int:  # noqa: ANN401 - JSON

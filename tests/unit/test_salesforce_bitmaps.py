@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topics.sources.bitmaps import field_names, resolver
 from topics.sources.refusals import RefusedError
+from topics.sources.salesforce.bitmaps import field_names, resolver
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "payloads" / "salesforce" / "bitmap_vectors.json"
 FIELDS = tuple(f"Field{n}" for n in range(70))

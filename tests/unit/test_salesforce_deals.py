@@ -9,8 +9,9 @@ import pytest
 
 from topics.events import DealChanged, DealGap, DealRemoved, Event, SourceGap, event_id
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
-from topics.sources.salesforce import ENTITIES_NOT_READ, READERS, parse
-from topics.sources.salesforce_deals import OPPORTUNITY
+from topics.sources.salesforce import parse
+from topics.sources.salesforce.deals import OPPORTUNITY
+from topics.sources.salesforce.entities import ENTITIES_NOT_READ, READERS
 from topics.sources.source import Source, SourceKind
 
 MS = 1_704_103_200_000  # 2024-01-01T10:00:00Z

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.salesforce_changes import DEAL, IDS, SOURCE, event_of, events_of, key, said
 from topics.events import AccountChanged, ActivityChanged, DealChanged, DealRemoved, PersonChanged, RelationChanged
 from topics.instants import parse_rfc3339 as us
-from topics.outcomes import READ_AT_HEADER, Rejected, Silent
+from topics.outcomes import READ_AT_HEADER, RawRecord, Rejected, Silent
+from topics.sources.salesforce import parse
 
 MODIFIED = "2024-01-05T12:00:00.000+0000"
 READ = "2024-02-01T06:00:00Z"
@@ -136,6 +137,28 @@ def test_a_lead_that_was_converted_long_ago_is_tied_to_its_deal() -> None:
     assert tie.fields["deal"] == key(DEAL)
 
 
+def test_a_deal_without_its_stage_is_not_read_again() -> None:
+    assert not deal(queried("Opportunity", Amount=5)).full
+    assert deal(queried("Opportunity", StageName=None)).full
+
+
+def test_a_page_of_a_query_is_a_row_for_each_record() -> None:
+    rows: list[Any] = [queried("Opportunity", StageName="Q"), queried("Contact", Title="CEO"), 7, {"Id": DEAL}]
+    page = {"totalSize": 4, "done": True, "records": rows}
+    outcomes = said(page)
+    assert outcomes == said({"status": 0, "result": page})
+    assert outcomes[:2] == [*said(rows[0]), *said(rows[1])]
+    assert [type(outcome) for outcome in outcomes[2:]] == [Rejected, Rejected]
+    assert said({"totalSize": 0, "done": True, "records": []}) == [Silent("empty_batch")]
+
+
+def test_an_integer_over_64_bits_is_refused_by_name() -> None:
+    value = msgspec.json.encode(queried("Opportunity", Seats__c=0)).replace(b'"Seats__c":0', b'"Seats__c":' + b"9" * 30)
+    (outcome,) = parse(SOURCE, RawRecord(None, value))
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason == "absurd_number"
+
+
 def test_what_is_around_a_record_is_not_read() -> None:
     document = queried("Opportunity", StageName="Q", Account={"attributes": {"type": "Account"}, "Name": "A"})
     assert deal(document).fields == {"stage": "Q"}
@@ -160,6 +183,7 @@ REJECTED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "unknown_entity",
     ),
     ("neither record nor change", {"attributes": {"url": "/x"}, "Id": DEAL}, {}, "no_header"),
+    ("a number over all limits", queried("Opportunity", Amount=1e30), {}, "absurd_number"),
     ("an amount in words", queried("Opportunity", Amount="forty"), {}, "wrong_type"),
     ("a close date of a sentinel", queried("Opportunity", CloseDate="9999-12-31"), {}, "absurd_date"),
 ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from topics.events import Scalar
 from topics.silences import Dirt
 from topics.sources.field_values import Coerce, scalar
-from topics.sources.salesforce_change import Change
+from topics.sources.salesforce.changes import Change
 from topics.sources.source import Source
 
 #: The entity that a name in `Source.fields` without an entity before it is about.

@@ -32,9 +32,9 @@ from msgspec import Meta
 
 from topics.events import id_of
 from topics.silences import Dirt
-from topics.sources.bitmaps import Named
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
+from topics.sources.salesforce.bitmaps import Named
 
 HEADER = "ChangeEventHeader"
 

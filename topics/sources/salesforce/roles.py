@@ -14,8 +14,8 @@ from functools import partial
 from topics.events import RelationChanged, Scalar, deal_key
 from topics.silences import Silence
 from topics.sources.field_values import flag, text
-from topics.sources.salesforce_change import Change
-from topics.sources.salesforce_subjects import Read, Said, Subject, read, stamp
+from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.subjects import Read, Said, Subject, read, stamp
 from topics.sources.source import Source
 
 #: What the record at the other end of a relation is, by the prefix of its id.

@@ -8,11 +8,11 @@ from topics.events import DEAL_FIELDS, DealChanged, DealGap, DealRemoved, Scalar
 from topics.outcomes import Accepted, Outcome
 from topics.silences import Silence
 from topics.sources.field_values import Coerce, event_time, instant, number, text
-from topics.sources.salesforce_change import Change
-from topics.sources.salesforce_days import day
-from topics.sources.salesforce_fields import DEALS, Fields, Table
-from topics.sources.salesforce_record import STAGE_SINCE
-from topics.sources.salesforce_subjects import Read, silent
+from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.days import day
+from topics.sources.salesforce.fields import DEALS, Fields, Table
+from topics.sources.salesforce.records import STAGE_SINCE
+from topics.sources.salesforce.subjects import Read, silent
 from topics.sources.source import Source
 
 _READ: dict[str, Coerce] = {
@@ -83,7 +83,8 @@ def _changed_deals(names: Fields, change: Change) -> list[Outcome]:
         return silent(change, Silence.NOTHING_MAPPED)
     dirt += change.dirt
     since = _stage_since(names, change, fields)
-    source, at_us, seq, full = change.source_key, change.at_us, change.seq, change.full
+    source, at_us, seq = change.source_key, change.at_us, change.seq
+    full = change.full and "stage" in fields  # whoever did not ask for the stage did not ask for the deal
     outcomes: list[Outcome] = []
     for record in change.header.record_ids:
         event = DealChanged(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from topics.events import AnyEvent, Scalar, deal_key
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
-from topics.sources.salesforce_change import GAPS, Change
+from topics.sources.salesforce.changes import GAPS, Change
 
 Read: TypeAlias = Callable[[Change], list[Outcome]]
 #: The fields that a change covers, under our names, and the dirt in them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from topics.events import Scalar
 from topics.sources.field_values import text
-from topics.sources.salesforce_change import Change
+from topics.sources.salesforce.changes import Change
 
 
 def named(change: Change) -> dict[str, Scalar]:

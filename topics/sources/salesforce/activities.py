@@ -24,9 +24,9 @@ from topics.events import ActivityChanged, Scalar, deal_key
 from topics.instants import MINUTE_US
 from topics.silences import Silence
 from topics.sources.field_values import flag, instant, number, text
-from topics.sources.salesforce_change import Change
-from topics.sources.salesforce_days import day_end
-from topics.sources.salesforce_subjects import REMOVED, Read, Said, Subject, read, stamp
+from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.days import day_end
+from topics.sources.salesforce.subjects import REMOVED, Read, Said, Subject, read, stamp
 from topics.sources.source import Source
 
 DEAL_PREFIX, ACCOUNT_PREFIX = "006", "001"

@@ -20,10 +20,10 @@ from functools import partial
 from topics.events import PersonChanged, RelationChanged, Scalar, deal_key
 from topics.silences import Silence
 from topics.sources.field_values import flag, text
-from topics.sources.salesforce_change import Change
-from topics.sources.salesforce_fields import Fields, Table
-from topics.sources.salesforce_names import named
-from topics.sources.salesforce_subjects import Read, Said, Subject, read, stamp
+from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.fields import Fields, Table
+from topics.sources.salesforce.names import named
+from topics.sources.salesforce.subjects import Read, Said, Subject, read, stamp
 from topics.sources.source import Source
 
 _TEXTS = dict.fromkeys(("email", "title", "account", "team", "role"), text)
