@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from topics.sources.declared_fields import Meaning, Table, declared
-from topics.sources.pipedrive_values import READERS, Fields, Values, custom, day, flag, instant, number, reference, text
+from topics.sources.pipedrive.values import READERS, Fields, Values, custom, day, flag, instant, number, reference, text
 from topics.sources.source import Source
 
 #: Pipedrive's fields of a deal but its stage, which `stage_of` reads; `Source.fields` adds and overrides.

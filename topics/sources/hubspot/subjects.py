@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from topics.events import AnyEvent
-from topics.sources.hubspot_objects import Kind
-from topics.sources.hubspot_values import Fields
+from topics.sources.hubspot.objects import Kind
+from topics.sources.hubspot.values import Fields
 from topics.sources.statements import Statement
 
 #: The kinds of which something is said here; users are told by the API's records alone.

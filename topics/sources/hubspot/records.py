@@ -16,12 +16,12 @@ from topics.events import AnyEvent, DealChanged, id_of
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
 from topics.sources.field_values import event_time
-from topics.sources.hubspot_associations import PRIMARY, Association, events_of, is_read
-from topics.sources.hubspot_engagements import whole_engagement
-from topics.sources.hubspot_objects import Kind, ObjectType, named_type, object_type, record_id
-from topics.sources.hubspot_rules import Rules
-from topics.sources.hubspot_subjects import READ, Subject, changed, ended
-from topics.sources.hubspot_values import Fields, flag, instant, text
+from topics.sources.hubspot.associations import PRIMARY, Association, events_of, is_read
+from topics.sources.hubspot.engagements import whole_engagement
+from topics.sources.hubspot.objects import Kind, ObjectType, named_type, object_type, record_id
+from topics.sources.hubspot.rules import Rules
+from topics.sources.hubspot.subjects import READ, Subject, changed, ended
+from topics.sources.hubspot.values import Fields, flag, instant, text
 from topics.sources.refusals import Reason, RefusedError, shown
 from topics.sources.statements import Statement
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from topics.instants import DAY_US
 from topics.sources.field_values import midnight
-from topics.sources.pipedrive_values import Fields, Values, day, flag, instant, reference, span_us, text
+from topics.sources.pipedrive.values import Fields, Values, day, flag, instant, reference, span_us, text
 
 CHANNELS = {"call": "call", "email": "email", "meeting": "meeting", "lunch": "meeting", "task": "task"}
 DIRECTIONS = {"call": "outbound", "email": "outbound", "meeting": "mutual"}

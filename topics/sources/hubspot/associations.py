@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from topics.events import AnyEvent
 from topics.instants import SECOND_US
-from topics.sources.hubspot_objects import Kind
-from topics.sources.hubspot_subjects import Subject
+from topics.sources.hubspot.objects import Kind
+from topics.sources.hubspot.subjects import Subject
 from topics.sources.statements import Statement
 
 SWAP_US = SECOND_US

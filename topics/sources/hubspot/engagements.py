@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from topics.sources.hubspot_values import Fields, instant, text
+from topics.sources.hubspot.values import Fields, instant, text
 
 DIRECTIONS: dict[str, str | None] = {
     "INBOUND": "inbound",

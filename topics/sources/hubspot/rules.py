@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from topics.sources.hubspot_objects import Kind
-from topics.sources.hubspot_properties import (
+from topics.sources.hubspot.objects import Kind
+from topics.sources.hubspot.properties import (
     Properties,
     company_properties,
     contact_properties,

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
 from topics.sources.field_values import event_time
-from topics.sources.hubspot_associations import Association, events_of, is_read
-from topics.sources.hubspot_engagements import FROM_THE_START, changed_engagement, place_of
-from topics.sources.hubspot_objects import (
+from topics.sources.hubspot.associations import Association, events_of, is_read
+from topics.sources.hubspot.engagements import FROM_THE_START, changed_engagement, place_of
+from topics.sources.hubspot.objects import (
     ASSOCIATION_TYPES,
     ENGAGEMENT,
     OTHER,
@@ -32,10 +32,10 @@ from topics.sources.hubspot_objects import (
     object_type,
     record_id,
 )
-from topics.sources.hubspot_properties import CONTACT_PROPERTIES
-from topics.sources.hubspot_rules import Rules
-from topics.sources.hubspot_subjects import READ, Subject, changed, ended
-from topics.sources.hubspot_values import Fields
+from topics.sources.hubspot.properties import CONTACT_PROPERTIES
+from topics.sources.hubspot.rules import Rules
+from topics.sources.hubspot.subjects import READ, Subject, changed, ended
+from topics.sources.hubspot.values import Fields
 from topics.sources.refusals import Reason, RefusedError, shown
 from topics.sources.statements import CHANGED, CREATED, ENDED, Statement
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from topics.events import ACCOUNT_FIELDS, DEAL_FIELDS, Scalar
 from topics.sources.declared_fields import Meaning, Table, declared
-from topics.sources.hubspot_values import READERS, Fields, day, flag, instant, number, text
+from topics.sources.hubspot.values import READERS, Fields, day, flag, instant, number, text
 from topics.sources.source import Source
 
 #: HubSpot's properties of a deal; `Source.fields` adds and overrides. The last four are those that the playbook that

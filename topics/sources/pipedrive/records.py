@@ -1,0 +1,42 @@
+"""Records of Pipedrive's API v2: how a load begins, and how a deal is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from topics.codec import encode
+from topics.events import id_of
+from topics.outcomes import Accepted, Outcome, Silent
+from topics.silences import Silence
+from topics.sources.field_values import event_time
+from topics.sources.pipedrive.changes import Action, Change
+from topics.sources.pipedrive.entities import reader
+from topics.sources.pipedrive.rules import Rules
+from topics.sources.pipedrive.values import instant, reference
+from topics.sources.refusals import Reason, RefusedError, shown
+from topics.sources.statements import Statement
+
+#: Where a record says of which entity it is: the API leaves that to the address, so an export must put it in.
+ENTITY_NAMES = ("entity", "item_type")
+
+
+def read_record(rules: Rules, row: Mapping[str, Any], read_us: int | None, broker_us: int) -> Outcome:
+    """A record is read as a change that says all of it; one whose entity nobody names is a deal if it has a stage."""
+    entity = next((row[name] for name in ENTITY_NAMES if row.get(name)), "deal" if "stage_id" in row else None)
+    if entity is None:
+        raise RefusedError(Reason.NO_META, "neither a webhook's meta nor a record's entity")
+    read = reader(entity)
+    if read is None:
+        return Silent(Silence.ENTITY_NOT_READ)
+    record = reference("id", row.get("id"))
+    if record is None:
+        raise RefusedError(Reason.BAD_RECORD_IDS, f"id: expected an id, got {shown(row.get('id'))}")
+    changed_us = instant("update_time", row.get("update_time")) or instant("add_time", row.get("add_time"))
+    times = [at_us for at_us in (changed_us, read_us) if at_us is not None]
+    if not times:
+        raise RefusedError(Reason.NO_TIME, "neither update_time nor a time at which the record was read")
+    at_us = event_time("update_time", max(times), broker_us)
+    identity = f"record\x1f{at_us}\x1f{id_of(encode(row).decode())}"
+    said = Statement(rules.source, rules.subjects, identity, at_us)
+    return Accepted(read(Change(rules, said, record, row, None, Action.CHANGE, None)))
