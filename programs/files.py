@@ -33,7 +33,7 @@ from topics.sources.mapping import File, FileFormat, History, Mapping, RowTable,
 from topics.sources.tables import first_moment
 from topics.sources.tables_rows import Row, encode
 
-__all__ = ["FilesError", "Numbered", "files_of", "records", "rows_of", "unordered"]
+__all__ = ["FilesError", "Numbered", "Reread", "files_of", "records", "rows_of", "unordered"]
 
 
 class Numbered(NamedTuple):
@@ -43,12 +43,21 @@ class Numbered(NamedTuple):
     record: RawRecord
 
 
+def _unheard(_rows: int) -> None:
+    """Nobody asks how far it is."""
+
+
 class Reread(NamedTuple):
-    """How a load reads. `skip`: rows that an earlier run has written. `whole`: nothing is compared, nothing skipped."""
+    """How a load reads.
+
+    `skip`: rows that an earlier run has written. `whole`: snapshots are not compared. `on_read` hears now and then how
+    many rows were read.
+    """
 
     memory: Memory | None = None
     skip: int = 0
     whole: bool = False
+    on_read: Callable[[int], None] = _unheard
 
 
 def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
@@ -62,8 +71,7 @@ def records(path: Path, mapping: Mapping) -> Iterator[RawRecord]:
 
 def rows_of(path: Path, mapping: Mapping, reread: Reread) -> Iterator[Numbered]:
     """The same, as a load reads them: compared with what it remembers, and from where it was. Raises as `records`."""
-    tables = _tables(path, mapping)
-    return _merged(tables, reread)
+    return _merged(_tables(path, mapping, _heard(reread.on_read)), reread)
 
 
 def _merged(tables: list[_Table], reread: Reread) -> Iterator[Numbered]:
@@ -91,6 +99,22 @@ def files_of(path: Path, mapping: Mapping) -> list[Path]:
     """All files that are read, those of lookups too. Raises FilesError."""
     folder, tables = _chosen(path, mapping)
     return [file for table in (*tables.values(), *mapping.lookups().values()) for file in _matches(folder, table.file)]
+
+
+#: Rows between two reports of how many were read.
+_EVERY = 20_000
+
+
+def _heard(on_read: Callable[[int], None]) -> Callable[[Placed], Placed]:
+    """Counts the rows that pass."""
+    numbers = count(1)
+
+    def pass_on(row: Placed) -> Placed:
+        if (n := next(numbers)) % _EVERY == 0:
+            on_read(n)
+        return row
+
+    return pass_on
 
 
 class _Table(NamedTuple):
@@ -134,16 +158,17 @@ def _numbered(placed: Placed) -> Numbered:
     return Numbered(0 if placed.table == NO_TABLE else placed.n, RawRecord(placed.key or None, placed.row))
 
 
-def _tables(path: Path, mapping: Mapping) -> list[_Table]:
+def _tables(path: Path, mapping: Mapping, heard: Callable[[Placed], Placed] | None = None) -> list[_Table]:
     folder, tables = _chosen(path, mapping)
     if problems := list(_problems(folder, mapping, tables)):
         raise FilesError(problems)
     lookups = {name: lookup(_matches(folder, table.file), table) for name, table in mapping.lookups().items()}
     order = list(mapping.tables)
-    return [
-        _Table(name, order.index(name), table, _placed(folder, mapping, lookups, name, order.index(name)))
-        for name, table in tables.items()
-    ]
+    made: list[_Table] = []
+    for name, table in tables.items():
+        rows = _placed(folder, mapping, lookups, name, order.index(name))
+        made.append(_Table(name, order.index(name), table, rows if heard is None else map(heard, rows)))
+    return made
 
 
 def _chosen(path: Path, mapping: Mapping) -> tuple[Path, dict[str, RowTable]]:

@@ -1,7 +1,7 @@
 """What is remembered between two loads of a source, in one SQLite file of `data_dir`.
 
-How the last snapshots stood, and how far a load has come: both in one transaction, so that neither is ahead of the other
-when the loader is killed.
+How the last snapshots stood, and how far a load has come: both in one transaction, so that neither is ahead of the
+other when the loader is killed.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ class Memory:
         except sqlite3.Error as error:
             message = f"{self._path}: {error}"
             raise WorkError(message) from None
+
+    def roll_back(self) -> None:
+        """As it was at the last `commit`."""
+        self._changed.clear()
+        self._database.execute("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
 
     # --- snapshots
 

@@ -86,7 +86,13 @@ PROGRAM_DUTIES = (
 #: Connectors write what the CRM sends; the others are people at the command line.
 OTHER_DUTIES = (
     Duty("connector", writes=(RAW_PREFIX,)),
-    Duty("loader", writes=(RAW_PREFIX, DEAL_EVENTS), watches=("ingest", "join"), sees=(PEOPLE_EVENTS,)),
+    Duty(
+        "loader",
+        writes=(RAW_PREFIX, DEAL_EVENTS),
+        reads=(DEAL_CURRENT,),
+        watches=("ingest", "join"),
+        sees=(PEOPLE_EVENTS,),
+    ),
     Duty(
         "publisher",
         writes=(DEFINITIONS, DEAL_EVENTS, PEOPLE_EVENTS),

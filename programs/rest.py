@@ -18,9 +18,12 @@ def records_at_rest(path: Path, source: Source) -> Iterable[RawRecord]:
     """The records of a source in a folder or a file, in order. Raises FilesError, CallError, OSError."""
     if source.kind is SourceKind.TABLES:
         return records(path, load_mapping(source.mapping))
-    return chain.from_iterable(
-        read_json(file) if file.suffix == ".json" else read_jsonl(file) for file in files_at_rest(path, source)
-    )
+    return chain.from_iterable(map(read_file, files_at_rest(path, source)))
+
+
+def read_file(file: Path) -> Iterable[RawRecord]:
+    """The records of one file that is no table. Raises OSError."""
+    return read_json(file) if file.suffix == ".json" else read_jsonl(file)
 
 
 def files_at_rest(path: Path, source: Source) -> list[Path]:

@@ -32,6 +32,8 @@ from topics.sources.cells import Reason, UnreadableError
 from topics.sources.columns import Cells, moment_of
 from topics.sources.mapping import Mapping as TableMapping
 from topics.sources.mapping import RowTable, load
+from topics.sources.read_at import read_at_us
+from topics.sources.refusals import RefusedError
 from topics.sources.source import Source
 from topics.sources.tables_deals import history, milestones, removals, snapshot
 from topics.sources.tables_people import accounts, activity, people, relations
@@ -59,7 +61,7 @@ def parser(source: Source) -> Parser:
     }
 
     def parse(record: RawRecord) -> list[Outcome]:
-        return [_outcome(record.value, interpreters)]
+        return [_outcome(record, interpreters)]
 
     return parse
 
@@ -77,18 +79,22 @@ def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Cells], in
     return first
 
 
-def _outcome(value: bytes | None, interpreters: Mapping[str, Interpret]) -> Outcome:
+def _outcome(record: RawRecord, interpreters: Mapping[str, Interpret]) -> Outcome:
+    value = record.value
     if value is None:
         return Silent(Silence.TOMBSTONE)
     if len(value) > MAX_ROW_BYTES:
         return Rejected(Reason.TOO_LONG, f"{len(value)} bytes; the limit is {MAX_ROW_BYTES}")
     try:
         row = decode(value)
+        read_us = read_at_us(record) if record.headers else None
     except msgspec.ValidationError as error:
         return Rejected(Reason.WRONG_TYPE, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Rejected(Reason.NOT_JSON, str(error))
-    return _interpreted(row, interpreters)
+    except RefusedError as error:
+        return Rejected(error.reason, error.detail)
+    return _interpreted(row if read_us is None else msgspec.structs.replace(row, read_us=read_us), interpreters)
 
 
 def _interpreted(row: Row, interpreters: Mapping[str, Interpret]) -> Outcome:

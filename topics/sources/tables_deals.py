@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from topics.events import DealChanged, DealRemoved, Scalar, event_id
 from topics.instants import DAY_US
 from topics.outcomes import Accepted, Outcome, Rejected, Silent
@@ -28,13 +30,16 @@ from topics.sources.tables_rows import (
 #: The field that says that the deal was deleted; it is an event of its own.
 _REMOVED = "removed"
 
+_replace = msgspec.structs.replace
+
 
 class _Subject(NamedTuple):
-    """The deal of a row, by its key; the row's number and what identifies its content."""
+    """The deal of a row, by its key; the row's number, what identifies its content, when it was read (0: not said)."""
 
     key: str
     n: int
     content: str
+    read_us: int
 
 
 class _Change(NamedTuple):
@@ -206,19 +211,28 @@ def _passed(
 
 
 def _subject(plan: Plan, row: Row, deal: str) -> _Subject:
-    return _Subject(plan.key(deal), row.n, content_id(plan, row, row.again))
+    return _Subject(plan.key(deal), row.n, content_id(plan, row, row.again), row.read_us)
 
 
 def _events(plan: Plan, subject: _Subject, changes: Iterable[_Change]) -> tuple[DealChanged | DealRemoved, ...]:
-    """The changes as events; what says that the deal was deleted becomes an event of its own, after them."""
+    """The changes as events. What says that the deal was deleted becomes an event of its own, after them.
+
+    A full row that was read at a known time says that all of it was still so then: a suspect deal is clean again.
+    """
     events: list[DealChanged | DealRemoved] = []
     removed: Scalar = None
-    at_us: int | None = None
-    for change in changes:
-        removed, at_us = change.fields.pop(_REMOVED, None), change.at_us
-        events.append(_deal_changed(plan, subject, change))
+    last: _Change | None = None
+    for last in changes:
+        removed = last.fields.pop(_REMOVED, None)
+        events.append(_deal_changed(plan, subject, last))
+    if last is None:
+        return ()
+    if last.full and subject.read_us > (last.at_us or 0):
+        last = last._replace(at_us=subject.read_us, created=False)
+        again = _deal_changed(plan, subject, last)
+        events.append(_replace(again, id=event_id(subject.content, "read", subject.read_us)))
     if removed is True:
-        events.append(_removed(plan, subject, at_us or 0))
+        events.append(_removed(plan, subject, last.at_us or 0))
     return tuple(events)
 
 

@@ -38,7 +38,10 @@ class Against(StrEnum):
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record of the raw topic, as `topics.sources.tables` describes it."""
+    """One record of the raw topic, as `topics.sources.tables` describes it.
+
+    `read_us`: when it was read, where the record's headers say so: what a full row says was so then, too.
+    """
 
     table: str
     n: Annotated[int, msgspec.Meta(ge=1, le=2**52)]
@@ -48,6 +51,7 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     flaw: str = ""
     detail: str = ""
     against: Against | None = None
+    read_us: int = 0
 
 
 decode = msgspec.json.Decoder(Row).decode
