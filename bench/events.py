@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from engine.settings import Broker
 from programs.startup import prepare
 from signals.joiner import Joiner
-from signals.joining import intents_of
+from signals.intents import intents_of
 from signals.keyed import DictStore
 from signals.simulate import Options, simulate
 from topics.catalog import PEOPLE_EVENTS

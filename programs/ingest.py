@@ -16,6 +16,7 @@ from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.state import Store
 from programs.lines import Sparing, place_of
 from signals.metrics import InputMetrics
+from signals.ties import Ties
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX, REJECTED
 from topics.codec import encode
 from topics.events import CONTROLS, AnyEvent, PeopleEvent
@@ -56,9 +57,14 @@ class Ingest:
     """The processor of one partition of a raw topic. It keeps no state."""
 
     def __init__(
-        self, sources: Mapping[str, Source], parsers: Mapping[str, Parser], health: Health, metrics: InputMetrics
+        self,
+        sources: Mapping[str, Source],
+        parsers: Mapping[str, Parser],
+        ties: Ties,
+        health: Health,
+        metrics: InputMetrics,
     ) -> None:
-        self._sources, self._parsers = sources, parsers
+        self._sources, self._parsers, self._ties = sources, parsers, ties
         self._health, self._metrics = health, metrics
 
     async def process(self, batch: Batch) -> Sequence[Output]:
@@ -77,7 +83,9 @@ class Ingest:
             for outcome in outcomes:
                 if isinstance(outcome, Accepted):
                     events = outcome.events if not record.headers else _marked(outcome.events, record)
-                    outputs += [_placed(event, record.timestamp_us) for event in events]
+                    for event in events:
+                        outputs.append(_placed(event, record.timestamp_us))
+                        outputs += [_placed(tie, record.timestamp_us) for tie in self._ties.of(event)]
                 elif isinstance(outcome, Rejected):
                     refused = True
             if refused:
@@ -147,8 +155,9 @@ class MakeIngest:
         self.sources = {RAW_PREFIX + source.name: source for source in sources}
         self.health = Health()
         self._parsers = {topic: parser(source) for topic, source in self.sources.items()}
+        self._ties = Ties(self.sources.values())
         self._metrics = metrics
 
     def __call__(self, _partition: int, _store: Store) -> Ingest:
         """The processor of a partition."""
-        return Ingest(self.sources, self._parsers, self.health, self._metrics)
+        return Ingest(self.sources, self._parsers, self._ties, self.health, self._metrics)

@@ -1,4 +1,7 @@
-"""join: `people.events` to the deals that they concern. Intents of people without a deal become signals here."""
+"""join: `people.events` to the deals that they concern, in hops. Intents of people without a deal become signals here.
+
+What is told to somebody else on the way goes back to `people.events`, under the key of that one.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from engine.state import Store
 from programs.aside import UNDECODABLE_EVENT, put_aside
 from programs.published import Published
 from programs.times import Times
+from signals.intents import Intents
 from signals.joiner import Joiner, version_in
-from signals.joining import Intents
 from signals.metrics import UNDECODABLE, JoinMetrics
-from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS
+from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, PEOPLE_EVENTS
 from topics.codec import decode_people_event, encode
 from topics.events import DefinitionsChanged, PeopleEvent
 from topics.outcomes import Rejected
@@ -25,7 +28,7 @@ Read: TypeAlias = tuple[Record, PeopleEvent | msgspec.DecodeError]
 
 
 class Join:
-    """The processor of one partition of `people.events`. Its state: activities, people and subjects by key."""
+    """The processor of one partition of `people.events`. Its state: activities, ties, people, accounts and owners."""
 
     def __init__(
         self, intents: Intents, metrics: JoinMetrics, times: Times, store: Store, published: Published | None = None
@@ -63,9 +66,10 @@ class Join:
             return
         self._metrics.events.labels(type(event).__name__).inc()
         joined = joiner.fold(event, Cause(event.id, record.topic, record.partition, record.offset))
-        for sent in joined.events:
-            self._metrics.sent.labels(type(sent).__name__).inc()
-            yield Output(DEAL_EVENTS, sent.key.encode(), encode(sent), timestamp_us=record.timestamp_us)
+        for topic, events in ((DEAL_EVENTS, joined.events), (PEOPLE_EVENTS, joined.people)):
+            for sent in events:
+                self._metrics.sent.labels(topic, type(sent).__name__).inc()
+                yield Output(topic, sent.key.encode(), encode(sent), timestamp_us=record.timestamp_us)
         for signal in joined.signals:
             detected = msgspec.structs.replace(signal, detected_at=self._times.detected_at(record.timestamp_us))
             self._metrics.opened.inc()

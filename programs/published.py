@@ -20,7 +20,7 @@ from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
 from playbook.owners import Directory
 from signals.definitions import UnknownDefinitionsError
-from signals.joining import Intents, intents_of
+from signals.intents import Intents, intents_of
 from signals.judge import Panel, panel_of
 from signals.metrics import SHORT_VERSION
 from signals.rules import Rules

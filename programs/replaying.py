@@ -24,11 +24,13 @@ from programs.crew import Crew, rarely_collected
 from programs.pieces import Piece, pieces, size_at_rest
 from programs.spill import Block, spill, spilt, stream, streamed
 from signals.emit import view_of
-from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, judged, share_of
-from signals.joining import intents_of
+from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, joined_at_once, judged, share_of
+from signals.intents import intents_of
+from signals.joiner import HOPS, hop_of
 from signals.judge import Stored, Watch, panel_of
 from signals.replay import steps_of
 from signals.rules import Rules
+from signals.ties import Ties
 from topics.codec import encode
 from topics.instants import rfc3339
 from topics.sources.registry import parser
@@ -94,14 +96,14 @@ def _at_once(path: Path, plan: Plan) -> Result:
     rules = Rules(plan.playbook, plan.version, plan.sources)
     intents = intents_of(rules.playbook, rules.version)
     parsers = [parser(source) for source in plan.sources]
-    reading = Reading(intents)
+    reading = Reading(intents, Ties(plan.sources))
     for piece in pieces(path, plan.sources):
         parse = parsers[piece.source]
         for offset, record in piece.records():
             reading.take(offset, parse(record))
     until_us = _until(plan, reading.last_us)
-    (deals,), (people,) = reading.deals, reading.people
-    of_people = joined(people, intents, until_us)
+    (deals,) = reading.deals
+    of_people = joined_at_once([people for (people,) in reading.people], intents, until_us)
     detected_at = rfc3339(until_us)
     of_deals = judged(panel_of(rules), deals + of_people.events, reading.gaps, until_us, detected_at)
     said = [*_dated(of_people.said, detected_at), *of_deals.said]
@@ -142,8 +144,9 @@ class Read(NamedTuple):
 
 
 class Join(NamedTuple):
-    """A share of people's events to join."""
+    """A share of people's events of one hop to join."""
 
+    hop: int
     share: int
     blocks: tuple[Block, ...]
     until_us: int
@@ -159,19 +162,20 @@ class Judge(NamedTuple):
 
 
 class WasRead(NamedTuple):
-    """What a piece held: where its events are by share, and what was counted."""
+    """What a piece held: where its events are by share, those of people by hop and share, and what was counted."""
 
     deals: list[Block | None]
-    people: list[Block | None]
+    people: list[list[Block | None]]
     gaps: list[Stored]
     last_us: int | None
     tally: Tally
 
 
 class WasJoined(NamedTuple):
-    """Where the events of deals are, by share; signals of intents without a deal."""
+    """Where the events of deals are, by share, and those of later hops; signals of intents without a deal."""
 
     deals: list[Block | None]
+    people: list[list[Block | None]]
     said: Path | None
     steps: Steps
 
@@ -198,7 +202,7 @@ class Worker:
         self._folder, self._shares, self._plan = folder, shares, plan
         self._rules = Rules(plan.playbook, plan.version, plan.sources)
         self._panel = panel_of(self._rules)
-        self._intents = intents_of(plan.playbook, plan.version)
+        self._intents, self._ties = intents_of(plan.playbook, plan.version), Ties(plan.sources)
         self._parsers = [parser(source) for source in plan.sources]
 
     def __call__(self, task: Task) -> Answer:
@@ -212,26 +216,33 @@ class Worker:
                 return self._judge(task)
 
     def _read(self, task: Read) -> WasRead:
-        reading = Reading(self._intents, self._shares)
+        reading = Reading(self._intents, self._ties, self._shares)
         parse = self._parsers[task.piece.source]
         for offset, record in task.piece.records():
             reading.take(offset, parse(record))
         deals = spill(self._folder / f"read-{task.number}-deals", reading.deals)
-        people = spill(self._folder / f"read-{task.number}-people", reading.people)
+        people = self._spill_people(f"read-{task.number}", reading.people)
         return WasRead(deals, people, reading.gaps, reading.last_us, reading.tally)
 
     def _join(self, task: Join) -> WasJoined:
         share = (one for block in task.blocks for one in spilt(block, _people_events))
-        events, said = joined(share, self._intents, task.until_us)
+        found = joined(share, self._intents, task.until_us)
+        name = f"joined-{task.hop}-{task.share}"
         by_share: list[list[Stored]] = [[] for _ in range(self._shares)]
-        for one in events:
+        for one in found.events:
             by_share[share_of(one.event.key, self._shares)].append(one)
+        people: list[list[list[StoredPeople]]] = [[[] for _ in range(self._shares)] for _ in range(HOPS)]
+        for told in found.people:
+            people[hop_of(told.event)][share_of(told.event.key, self._shares)].append(told)
         path = None
-        if said:
-            path = self._folder / f"joined-{task.share}-said"
-            stream(path, _encoded(_dated(said, rfc3339(task.until_us))))
-        deals = spill(self._folder / f"joined-{task.share}", by_share)
-        return WasJoined(deals, path, steps_of(one.signal for one in said))
+        if found.said:
+            path = self._folder / f"{name}-said"
+            stream(path, _encoded(_dated(found.said, rfc3339(task.until_us))))
+        deals = spill(self._folder / name, by_share)
+        return WasJoined(deals, self._spill_people(name, people), path, steps_of(one.signal for one in found.said))
+
+    def _spill_people(self, name: str, people: list[list[list[StoredPeople]]]) -> list[list[Block | None]]:
+        return [spill(self._folder / f"{name}-people-{hop}", shares) for hop, shares in enumerate(people)]
 
     def _judge(self, task: Judge) -> WasJudged:
         share = (one for block in task.blocks for one in spilt(block, _deal_events))
@@ -251,9 +262,11 @@ def _in_shares(all_pieces: Iterator[Piece], plan: Plan, shares: int, run: Run) -
             read.append(answer)
             tally.add(answer.tally)
     until_us = _until(plan, max((one.last_us for one in read if one.last_us is not None), default=None))
-    people = _by_share((one.people for one in read), shares)
-    joins = (Join(share, blocks, until_us) for share, blocks in enumerate(people) if blocks)
-    was_joined = [answer for answer in run(joins) if isinstance(answer, WasJoined)]
+    was_joined = list[WasJoined]()
+    for hop in range(HOPS):
+        people = _by_share([*(one.people[hop] for one in read), *(one.people[hop] for one in was_joined)], shares)
+        joins = [Join(hop, share, blocks, until_us) for share, blocks in enumerate(people) if blocks]
+        was_joined += [answer for answer in run(joins) if isinstance(answer, WasJoined)]
     deals = _by_share([*(one.deals for one in read), *(one.deals for one in was_joined)], shares)
     gaps = tuple(gap for one in read for gap in one.gaps)
     judges = (Judge(share, blocks, gaps, until_us) for share, blocks in enumerate(deals) if blocks)

@@ -24,6 +24,7 @@ from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
 from programs.startup import Ready, to_engine
 from programs.times import Times
+from signals.joiner import HOPS
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 from topics.catalog import (
     ALERT_LEDGER,
@@ -53,7 +54,7 @@ def ingest(ready: Ready, servers: str) -> BatchApp:
     app.ready_checks["sources"] = make.health.not_ready
     settings = ready.settings.clock
     plan = ClockPlan(
-        upstream=(Upstream(raw, "ingest"), Upstream((PEOPLE_EVENTS,), "join")),
+        upstream=(Upstream(raw, "ingest"), *[Upstream((PEOPLE_EVENTS,), "join")] * HOPS),
         target=DEAL_EVENTS,
         leader=raw[0],
         payload=tick,

@@ -1,8 +1,9 @@
 """History at rest, in three steps: read, joined, judged. Each deals with a share of it, by key, and needs no other.
 
 * `Reading` takes what the parsers made of records and spreads it: what is keyed by a deal goes to the deal's share,
-  what is keyed by an activity, a person or an account to a share of its own kind.
-* `joined` turns a share of the latter into events of deals, and the signals of intents that have no deal.
+  what is keyed by an activity, a person, an account or what ties them to a share of its own kind.
+* `joined` turns a share of the latter into events of deals, and the signals of intents that have no deal; it is done
+  for one hop after the other (`signals.joiner`), since each tells the next.
 * `judged` runs the canonical history of each deal of a share.
 
 Nothing depends on how many shares there are, nor on which of them comes first: within a deal the events' own order
@@ -15,17 +16,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
 
+from signals.alone import intent_on_deal
 from signals.deal import Deal
 from signals.emit import Position, naming_of, signal_of
 from signals.episodes import Transition
-from signals.joining import Intents, SubjectState, intent_on_deal, intent_without_deal, joined_in_order
+from signals.intents import Intents
+from signals.joiner import HOPS, Joiner, ToHub, hop_of, record_of
 from signals.judge import Panel, Stored, Watch, run
+from signals.keyed import DictStore
+from signals.records import in_order
 from signals.rules import Rules
+from signals.ties import Ties
 from topics.events import (
     FIRST_US,
     AccountChanged,
@@ -33,7 +39,10 @@ from topics.events import (
     AnyEvent,
     DealChanged,
     EngagementSeen,
+    LoadEnded,
+    LoadStarted,
     Order,
+    PeopleEvent,
     PersonChanged,
     RelationChanged,
     SourceGap,
@@ -47,9 +56,9 @@ _BEFORE_ALL = FIRST_US - 1
 
 
 class StoredPeople(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An event of an activity, a person or an account, and where its record stands."""
+    """An event of an activity, a person, an account or what ties them, and where its record stands."""
 
-    event: ActivityChanged | EngagementSeen
+    event: ActivityChanged | RelationChanged | PersonChanged | AccountChanged | EngagementSeen
     offset: int
 
 
@@ -111,14 +120,15 @@ class Tally:
 class Reading:
     """Takes in what became of records, and spreads their events over shares.
 
-    `deals` and `people` hold the shares; `gaps` concern all deals of a source, whichever share they are in.
+    `deals` hold the shares, `people` those of each hop; `gaps` concern all deals of a source, whichever share they are
+    in. At rest everything is there: history is taken as if it had been seen live, and a load has no beginning or end.
     """
 
-    def __init__(self, intents: Intents, shares: int = 1) -> None:
-        self._intents, self._shares = intents, shares
+    def __init__(self, intents: Intents, ties: Ties, shares: int = 1) -> None:
+        self._intents, self._ties, self._shares = intents, ties, shares
         self.tally = Tally()
         self.deals: list[list[Stored]] = [[] for _ in range(shares)]
-        self.people: list[list[StoredPeople]] = [[] for _ in range(shares)]
+        self.people: list[list[list[StoredPeople]]] = [[[] for _ in range(shares)] for _ in range(HOPS)]
         self.gaps: list[Stored] = []
         self._last_us = _BEFORE_ALL
 
@@ -143,23 +153,36 @@ class Reading:
                 self._place(event, offset)
 
     def _place(self, event: AnyEvent, offset: int) -> None:
+        if isinstance(event, LoadStarted | LoadEnded):
+            return
+        if event.origin == "backfill":
+            event = msgspec.structs.replace(event, origin="live")
         if event.at_us > self._last_us:  # noqa: PLR1730 - `max` costs three times as much, for every event
             self._last_us = event.at_us
         if isinstance(event, DealChanged):
             self.deals[self.share(event.key)].append(Stored(event, offset))
-        elif isinstance(event, ActivityChanged):
-            self.people[self.share(event.key)].append(StoredPeople(event, offset))
+            for tie in self._ties.of(event):
+                self._people(tie, offset)
+        elif isinstance(event, ActivityChanged | PersonChanged | AccountChanged | RelationChanged):
+            self._people(event, offset)
         elif isinstance(event, EngagementSeen):
             self._engagement(event, offset)
         elif isinstance(event, SourceGap):
             self.gaps.append(Stored(event, offset))
-        elif not isinstance(event, PersonChanged | AccountChanged | RelationChanged):
+        else:
             self.deals[self.share(event.key)].append(Stored(event, offset))
+            for tie in self._ties.of(event):
+                self._people(tie, offset)
+
+    def _people(
+        self, event: ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen, offset: int
+    ) -> None:
+        self.people[hop_of(event)][self.share(event.key)].append(StoredPeople(event, offset))
 
     def _engagement(self, event: EngagementSeen, offset: int) -> None:
         """An intent on a deal goes there at once; without a deal, the subject's earlier ones must be known."""
         if event.deal is None:
-            self.people[self.share(event.key)].append(StoredPeople(event, offset))
+            self._people(event, offset)
             return
         intent = intent_on_deal(self._intents, event)
         if intent is not None:
@@ -176,43 +199,84 @@ def share_of(key: str, shares: int) -> int:
 
 
 class Joined(NamedTuple):
-    """What a share of people's events means for deals, and the signals of intents without a deal."""
+    """What a share of people's events means for deals and for later hops; signals of intents without a deal."""
 
     events: list[Stored]
+    people: list[StoredPeople]
     said: list[Said]
 
 
 def joined(share: Iterable[StoredPeople], intents: Intents, until_us: int) -> Joined:
-    """The events up to an instant, in order, each activity and each subject by itself."""
+    """The events of one hop up to an instant, in order, each activity, tie, person, account and owner by itself."""
     by_key: dict[tuple[str, str], list[StoredPeople]] = {}
     for one in share:
         if one.event.at_us <= until_us:
-            by_key.setdefault((type(one.event).__name__, one.event.key), []).append(one)
-    events: list[Stored] = []
-    said: list[Said] = []
+            by_key.setdefault((_spoken_to(one.event), one.event.key), []).append(one)
+    found = Joined([], [], [])
     for of_key in by_key.values():
-        if isinstance(of_key[0].event, ActivityChanged):
-            events += _of_activity(of_key)
+        of_key.sort(key=_place)
+        if hop_of(of_key[0].event) < HOPS - 1:
+            _join_record(of_key, found)
         else:
-            said += _of_subject(of_key, intents)
-    return Joined(events, said)
+            _join_hub(of_key, intents, found)
+    return found
 
 
-def _of_activity(changes: list[StoredPeople]) -> Iterator[Stored]:
-    offsets: dict[str, int] = {}
+def joined_at_once(hops: list[list[StoredPeople]], intents: Intents, until_us: int) -> Joined:
+    """All hops, one after the other, in one share."""
+    found = Joined([], [], [])
+    told: list[list[StoredPeople]] = [[] for _ in hops]
+    for share, of_earlier in zip(hops, told, strict=True):
+        of_hop = joined(share + of_earlier, intents, until_us)
+        found.events.extend(of_hop.events)
+        found.said.extend(of_hop.said)
+        for one in of_hop.people:
+            told[hop_of(one.event)].append(one)
+    return found
+
+
+def _spoken_to(event: PeopleEvent) -> str:
+    """The record whose state an event changes, or none: people, accounts and owners of one key are joined together."""
+    if hop_of(event) == HOPS - 1:
+        return ""
+    kind, _, _ = record_of(event)  # type: ignore[arg-type]  # the events of earlier hops are those of records
+    return kind
+
+
+def _join_record(changes: list[StoredPeople], found: Joined) -> None:
+    """What the targets of an activity or a tie hear of its history."""
+    offsets: dict[int, int] = {}
+    events: list[ToHub] = []
+    name = ""
     for one in changes:
-        offsets.setdefault(one.event.id, one.offset)
-    ordered = [one.event for one in _in_order(changes) if isinstance(one.event, ActivityChanged)]
-    return (Stored(event, offsets[event.change]) for event in joined_in_order(ordered))
+        event = one.event
+        if isinstance(event, ActivityChanged | RelationChanged):
+            _, sort, called = record_of(event)
+            events.append(event)
+            offsets[id(event)] = one.offset
+            name = called or name
+    for told, cause in in_order(sort, changes[0].event.key, events, name):
+        offset = offsets[id(cause)]
+        if isinstance(told, ActivityChanged) and not told.via:
+            found.events.append(Stored(told, offset))
+        else:
+            found.people.append(StoredPeople(told, offset))
 
 
-def _of_subject(seen: list[StoredPeople], intents: Intents) -> Iterator[Said]:
-    state: SubjectState | None = None
-    for event, offset in ((one.event, one.offset) for one in _in_order(seen)):
-        if isinstance(event, EngagementSeen):
-            state, signal = intent_without_deal(intents, state, event, Cause(event.id, "", 0, offset))
-            if signal is not None:
-                yield Said(Place(event.at_us, "", *event.seq, event.id), signal)
+def _join_hub(heard: list[StoredPeople], intents: Intents, found: Joined) -> None:
+    """What a person, an account or an owner tells its deals, and its intents without any."""
+    joiner = Joiner(intents, DictStore())
+    for event, offset in ((one.event, one.offset) for one in heard):
+        joined_now = joiner.fold(event, Cause(event.id, "", 0, offset))
+        found.events.extend(Stored(one, offset) for one in joined_now.events)
+        found.said.extend(Said(Place(event.at_us, "", *event.seq, event.id), signal) for signal in joined_now.signals)
+
+
+def _place(one: StoredPeople) -> tuple[int, int, int, str]:
+    """The place of an event in what its hearer knows: where what it was told of stands (`signals.records.Change`)."""
+    event = one.event
+    told = event.change if isinstance(event, ActivityChanged | RelationChanged) else ""
+    return (event.at_us, *event.seq, told or event.id)
 
 
 class Judged(NamedTuple):
@@ -261,10 +325,9 @@ def _with_gaps(events: list[Stored], source: str, gaps: list[Stored]) -> list[St
 
 
 _AT = attrgetter("event.at_us")
-_OneT = TypeVar("_OneT", Stored, StoredPeople)
 
 
-def _in_order(stored: list[_OneT]) -> list[_OneT]:
+def _in_order(stored: list[Stored]) -> list[Stored]:
     """By the events' order, then as they came. To compare instants alone is much cheaper, and mostly enough."""
     ordered = sorted(stored, key=_AT)
     if any(one.event.at_us == another.event.at_us for one, another in pairwise(ordered)):
@@ -272,7 +335,7 @@ def _in_order(stored: list[_OneT]) -> list[_OneT]:
     return ordered
 
 
-def _order(one: Stored | StoredPeople) -> Order:
+def _order(one: Stored) -> Order:
     return one.event.order
 
 

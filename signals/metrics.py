@@ -83,7 +83,12 @@ class JoinMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.events = Counter("signals_join_events", "Events read by the join.", ("type",), registry=registry)
         self.events.labels(UNDECODABLE)  # from zero, so that the first one is an increase
-        self.sent = Counter("signals_join_sent", "Events sent on to deals.", ("type",), registry=registry)
+        self.sent = Counter(
+            "signals_join_sent",
+            "Events sent on: to deals, or to those through whom they reach deals.",
+            ("topic", "type"),
+            registry=registry,
+        )
         self.opened = Counter(
             "signals_join_opened", "Signals of intents that have no deal, opened by the join.", registry=registry
         )

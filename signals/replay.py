@@ -7,21 +7,22 @@ to one partition in the order in which they come, ticks between them, as a live 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from signals.emit import view_of
-from signals.history import AT_REST, Reading, Tally, joined, judged
+from signals.history import AT_REST, Reading, Tally, joined_at_once, judged
+from signals.intents import intents_of
 from signals.joiner import Joiner
-from signals.joining import intents_of
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.relive import LogError, Logged, LogRecord, replay_log
 from signals.rules import Rules
+from signals.ties import Ties
 from topics.events import AnyEvent, DealEvent, PeopleEvent, Tick, event_id
 from topics.instants import HOUR_US, MINUTE_US
 from topics.outcomes import Accepted, Parser, RawRecord
@@ -87,12 +88,12 @@ def replay(records: Iterable[tuple[Parser, RawRecord]], rules: Rules, until_us: 
     offsets of causes count the records.
     """
     intents = intents_of(rules.playbook, rules.version)
-    reading = Reading(intents)
+    reading = Reading(intents, Ties(rules.sources))
     for offset, (parse, record) in enumerate(records):
         reading.take(offset, parse(record))
     until_us = (reading.last_us or 0) if until_us is None else until_us
-    (deals,), (people,) = reading.deals, reading.people
-    of_people = joined(people, intents, until_us)
+    (deals,) = reading.deals
+    of_people = joined_at_once([people for (people,) in reading.people], intents, until_us)
     of_deals = judged(panel_of(rules), deals + of_people.events, reading.gaps, until_us)
     said = sorted(of_people.said + of_deals.said, key=itemgetter(0))
     return Replayed([one.signal for one in said], of_deals.watches, reading.tally, until_us)
@@ -109,6 +110,7 @@ def replay_as_arrived(
     """The records in the order in which they arrive, at their records' times, with ticks; at last a tick at T."""
     tally, store = Tally(), DictStore()
     partition = Partition(panel_of(rules), store, AT_REST)
+    ties = Ties(rules.sources)
     joiner = Joiner(intents_of(rules.playbook, rules.version), DictStore())
     signals: list[Signal] = []
     offset, ticked_us = 0, 0
@@ -120,7 +122,7 @@ def replay_as_arrived(
         for outcome in parse(record):
             tally.count(outcome)
             for event in outcome.events if isinstance(outcome, Accepted) else ():
-                heard, said = _heard(joiner, event, offset)
+                heard, said = _heard(joiner, ties, event, offset)
                 signals += said
                 for one in heard:
                     offset += 1
@@ -129,12 +131,22 @@ def replay_as_arrived(
     return Replayed(signals, _watches(store), tally, until_us)
 
 
-def _heard(joiner: Joiner, event: AnyEvent, offset: int) -> tuple[list[DealEvent], list[Signal]]:
-    """What one event means for deals: itself, or what the join makes of it."""
+def _heard(joiner: Joiner, ties: Ties, event: AnyEvent, offset: int) -> tuple[list[DealEvent], list[Signal]]:
+    """What one event means for deals: itself, and what the join makes of it and of the ties that it names."""
+    heard: list[DealEvent] = []
+    signals: list[Signal] = []
+    people: deque[PeopleEvent] = deque(ties.of(event))
     if isinstance(event, PeopleEvent):
-        events, signals = joiner.fold(event, Cause(event.id, "", 0, offset))
-        return list(events), signals
-    return [event], []
+        people.append(event)
+    else:
+        heard.append(event)
+    while people:
+        one = people.popleft()
+        joined = joiner.fold(one, Cause(one.id, "", 0, offset))
+        heard += joined.events
+        people += joined.people
+        signals += joined.signals
+    return heard, signals
 
 
 def _tick(at_us: int) -> Tick:

@@ -101,6 +101,7 @@ class Rules:
     def __init__(self, playbook: Playbook, version: str, sources: Iterable[Source] = ()) -> None:
         self.playbook = playbook
         self.version = version
+        self.sources = tuple(sources)
         self.directory = Directory(playbook.owners)
         settings = playbook.signals
         self.settings = settings
@@ -122,7 +123,7 @@ class Rules:
         self._unnamed = (catch_all or compiled)[0]
         self._other = catch_all[0] if catch_all else None
         self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
-        self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in sources}
+        self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in self.sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
         self.segment_reads = _references(segment.when for segment in self.segments)
         self._segment_names = tuple(sorted(self.segment_reads))

@@ -13,7 +13,7 @@ from engine.state import MemoryStore
 from programs.detect import MakeDetect
 from programs.join import make_join
 from programs.times import Times
-from signals.joining import intents_of
+from signals.intents import intents_of
 from signals.judge import panel_of
 from signals.metrics import DetectMetrics, JoinMetrics
 from tests.unit.brain_story import at, created, rules_of

@@ -5,22 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signals.alone import intent_on_deal
 from signals.deal import Activity, Deal, evolve
-from signals.joining import (
-    MAX_CHANGES,
-    ActivityState,
-    PersonState,
-    SubjectState,
-    intent_on_deal,
-    intent_without_deal,
-    intents_of,
-    join_activity,
-    join_person,
-    joined_in_order,
-)
+from signals.intents import intents_of
+from signals.joiner import Joined, Joiner
+from signals.keyed import DictStore
+from signals.records import MAX_CHANGES, Record, fold_record, in_order
+from signals.targets import ACTIVITY
 from tests.unit.brain_story import SOURCE, activity_of, at, rules_of
 from tests.unit.brain_streams import examples
-from topics.events import ActivityChanged, EngagementSeen, PersonChanged, Scalar
+from topics.events import ActivityChanged, EngagementSeen, Scalar
 from topics.instants import DAY_US, HOUR_US
 from topics.signals import Cause
 
@@ -33,9 +27,14 @@ def change(hours: float, **fields: Scalar) -> ActivityChanged:
     return activity_of(fields, at(0) + round(hours * HOUR_US), "T1", TASK)
 
 
+def join_activity(state: Record | None, event: ActivityChanged) -> tuple[Record | None, list[ActivityChanged]]:
+    state, said = fold_record(ACTIVITY, TASK, state, event, event.activity)
+    return state, [one for one in said if isinstance(one, ActivityChanged)]
+
+
 def arrive(changes: list[ActivityChanged]) -> list[ActivityChanged]:
     """What the join sends, in its order."""
-    state: ActivityState | None = None
+    state: Record | None = None
     sent: list[ActivityChanged] = []
     for one in changes:
         state, fresh = join_activity(state, one)
@@ -48,8 +47,11 @@ def on_deals(sent: list[ActivityChanged]) -> dict[str, tuple[int | None, int | N
     known = {}
     for key in {one.key for one in sent}:
         deal = Deal(key, SOURCE)
-        mine = {one.id: one for one in sent if one.key == key}
-        for offset, event in enumerate(sorted(mine.values(), key=lambda one: one.order)):
+        latest: dict[str, ActivityChanged] = {}
+        for one in sent:
+            if one.key == key and (one.change not in latest or one.version > latest[one.change].version):
+                latest[one.change] = one
+        for offset, event in enumerate(sorted(latest.values(), key=lambda one: one.order)):
             deal, _ = evolve(deal, event, offset)
         seen = deal.activities.get("T1", Activity(removed=True))
         if not seen.removed:
@@ -87,7 +89,7 @@ def test_any_order_of_an_activitys_changes_gives_deals_the_same_activities(
 @examples(50)
 def test_a_repeated_change_sends_nothing(both: tuple[list[ActivityChanged], ActivityChanged]) -> None:
     changes, again = both
-    state: ActivityState | None = None
+    state: Record | None = None
     for one in changes:
         state, _ = join_activity(state, one)
     assert join_activity(state, again) == (state, [])
@@ -138,7 +140,7 @@ def test_a_deal_named_again_hears_all_of_it() -> None:
 
 def test_the_changes_kept_are_bounded_and_nothing_of_them_is_lost() -> None:
     changes = [change(0, deal=D1, at_us=at(1)), *(change(n, person=f"p{n}") for n in range(1, 3 * MAX_CHANGES))]
-    state: ActivityState | None = None
+    state: Record | None = None
     sent: list[ActivityChanged] = []
     for one in changes:
         state, fresh = join_activity(state, one)
@@ -160,32 +162,7 @@ def test_what_comes_in_order_is_joined_at_once_as_one_after_the_other(
     some: list[tuple[int, dict[str, Scalar]]],
 ) -> None:
     changes = sorted((change(hours, **fields) for hours, fields in some), key=lambda one: one.order)
-    assert list(joined_in_order(changes)) == arrive(changes)
-
-
-def person(at_us: int, **fields: Scalar) -> PersonChanged:
-    return PersonChanged(
-        id=f"{at_us}{fields}", key="crm/acme:U1", source=SOURCE, at_us=at_us, person="U1", fields=fields
-    )
-
-
-@given(
-    st.permutations(
-        [person(0, team="A"), person(0, team="B"), person(1, name="Ana"), person(2, team="C", active=False)]
-    )
-)
-@examples(24)
-def test_of_a_person_the_latest_word_counts_in_any_order(changes: list[PersonChanged]) -> None:
-    state: PersonState | None = None
-    for one in changes[:-1]:
-        state = join_person(state, one)
-    assert changes
-    partly = {id(one): one for one in changes[:-1]}
-    expected: dict[str, Scalar] = {}
-    for one in sorted(partly.values(), key=lambda one: one.order):
-        expected.update(one.fields)
-    assert state is not None
-    assert {name: said[-1] for name, said in state.fields.items()} == expected
+    assert [said for said, _ in in_order(ACTIVITY, TASK, changes, "T1")] == arrive(changes)
 
 
 def engagement(at_us: int, kind: str, deal: str | None = None) -> EngagementSeen:
@@ -217,21 +194,18 @@ def test_an_engagement_that_the_playbook_calls_an_intent_goes_to_its_deal() -> N
 def test_any_other_engagement_is_none() -> None:
     assert intent_on_deal(INTENTS, engagement(at(1), "newsletter", D1)) is None
     assert intent_on_deal(INTENTS, engagement(at(1), "demo")) is None
-    state, signal = intent_without_deal(INTENTS, None, engagement(at(1), "newsletter"), Cause("e"))
-    assert (state, signal) == (SubjectState(), None)
+    assert Joiner(INTENTS, DictStore()).fold(engagement(at(1), "newsletter"), Cause("e")) == Joined([], [], [])
 
 
 def test_an_intent_without_a_deal_is_said_once_per_window() -> None:
-    state: SubjectState | None = None
+    joiner = Joiner(INTENTS, DictStore())
     said = []
     for moment in (at(1), at(2), at(2) + 1, at(2.5)):
-        state, signal = intent_without_deal(
-            INTENTS, state, engagement(moment, "demo"), Cause("e", "people.events", 1, 7)
-        )
-        said.append(None if signal is None else (signal.subject_key, signal.deal_id, signal.occurred_at))
+        (*signals,) = joiner.fold(engagement(moment, "demo"), Cause("e", "people.events", 1, 7)).signals
+        said.append([(one.subject_key, one.deal_id, one.occurred_at) for one in signals])
     assert said == [
-        ("crm/acme:P1", "", "2024-03-02T00:00:00Z"),
-        None,
-        ("crm/acme:P1", "", "2024-03-03T00:00:00.000001Z"),
-        None,
+        [("crm/acme:P1", "", "2024-03-02T00:00:00Z")],
+        [],
+        [("crm/acme:P1", "", "2024-03-03T00:00:00.000001Z")],
+        [],
     ]

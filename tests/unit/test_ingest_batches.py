@@ -91,7 +91,7 @@ async def test_every_event_goes_to_its_topic_in_order_and_every_row_is_counted(
             change(2, entity="Task", field="Status"),
             b"<html>",
             change(3, kind="GAP_OVERFLOW"),
-            change(4, entity="Account"),
+            change(4, entity="Campaign"),
             b"<html>",
         )
     )

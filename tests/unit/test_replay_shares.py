@@ -21,11 +21,13 @@ from programs.jsonl import read_jsonl, read_piece
 from programs.replaying import Plan, replayed
 from programs.spill import spill
 from signals.history import Reading, Said, joined, judged
-from signals.joining import intents_of
+from signals.intents import intents_of
+from signals.joiner import hop_of
 from signals.judge import panel_of
 from signals.replay import replay
 from signals.simulate import Options
 from signals.simulation.arrival import DISORDER
+from signals.ties import Ties
 from tests.flow.test_brain_flow import RULES, UNTIL_US, logs
 from tests.flow.test_brain_flow import record as record_of
 from tests.unit.brain_story import at, source_gap
@@ -41,17 +43,19 @@ INTENTS = intents_of(RULES.playbook, RULES.version)
 
 def in_shares(events: list[AnyEvent], shares: int) -> list[Said]:
     """What the steps say when each share is dealt with by itself."""
-    reading = Reading(INTENTS, shares)
+    reading = Reading(INTENTS, Ties(), shares)
     for offset, event in enumerate(events):
         reading.take(offset, [Accepted((event,))])
-    people = [joined(share, INTENTS, UNTIL_US) for share in reading.people]
-    rejoined = Reading(INTENTS, shares)
-    for one in people:
-        for stored in one.events:
-            rejoined.deals[rejoined.share(stored.event.key)].append(stored)
-    said = [one for each in people for one in each.said]
+    said: list[Said] = []
+    for hop in reading.people:
+        for one in [joined(share, INTENTS, UNTIL_US) for share in hop]:
+            said += one.said
+            for stored in one.events:
+                reading.deals[reading.share(stored.event.key)].append(stored)
+            for told in one.people:
+                reading.people[hop_of(told.event)][reading.share(told.event.key)].append(told)
     for share in range(shares):
-        said += judged(PANEL, reading.deals[share] + rejoined.deals[share], reading.gaps, UNTIL_US).said
+        said += judged(PANEL, reading.deals[share], reading.gaps, UNTIL_US).said
     return sorted(said, key=itemgetter(0))
 
 
