@@ -9,6 +9,7 @@ import pytest
 
 from topics.events import DealChanged, DealGap, DealRemoved, Event, SourceGap, event_id
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
+from topics.sources.declared_fields import FieldTypeError
 from topics.sources.salesforce import parse
 from topics.sources.salesforce.deals import OPPORTUNITY
 from topics.sources.salesforce.entities import ENTITIES_NOT_READ, READERS
@@ -425,6 +426,24 @@ NAMED = msgspec.structs.replace(SOURCE, fields={"Deal_Stage__c": "stage", "ARR__
 def test_the_settings_override_and_add_names_and_switch_fields_off() -> None:
     value = wrapped(header(), StageName="ours?", Deal_Stage__c="Discovery", ARR__c=12, NextStep="call")
     assert changed(value, NAMED).fields == {"stage": "Discovery", "arr": 12}
+
+
+DECLARED = msgspec.structs.replace(
+    SOURCE,
+    schemas={},
+    fields={"Start__c": "start:day", "Fit__c": "fit:bool=Yes|Mostly", "Opportunity.Seats__c": "seats:number"},
+)
+
+
+@pytest.mark.parametrize("start", ["2024-03-31", 1_711_843_200_000, 19_813])
+def test_a_declared_type_reads_every_spelling_alike(start: object) -> None:
+    value = flat(header(), Start__c=start, Fit__c="Mostly", Seats__c="12", Other__c="12")
+    assert changed(value, DECLARED).fields == {"start": "2024-03-31", "fit": True, "seats": 12.0, "other": "12"}
+
+
+def test_a_type_that_there_is_not_is_refused_when_the_source_is_compiled() -> None:
+    with pytest.raises(FieldTypeError):
+        read(b"{}", msgspec.structs.replace(SOURCE, fields={"Account.Tier__c": "tier:colour"}))
 
 
 def test_a_full_record_covers_the_sources_own_names() -> None:

@@ -27,7 +27,7 @@ from topics.events import AccountChanged, ActivityChanged, DealChanged, PersonCh
 from topics.outcomes import Accepted
 
 #: A busy machine is no fault of a parser, so no example has a deadline.
-EXAMPLES = settings(deadline=None, max_examples=60)
+EXAMPLES = settings(deadline=None, max_examples=40)
 
 #: What the record holds: a field, or a part of one as `Parent.Part`; None is empty.
 Said: TypeAlias = dict[str, Any]

@@ -52,13 +52,17 @@ def declared(fields: Mapping[str, str], entity: str, default: Table, readers: Re
     for theirs, ours in fields.items():
         place, _, name = theirs.rpartition(".")
         if place == entity:
-            own[name] = _meaning(name, ours, typed, default, readers)
+            own[name] = meaning_of(name, ours, typed, default, readers)
     taken = {meaning.name for meaning in own.values() if meaning is not None}
     kept = {name: meaning for name, meaning in default.items() if meaning is None or meaning.name not in taken}
     return MappingProxyType(kept | own)
 
 
-def _meaning(theirs: str, ours: str, typed: Mapping[str, Coerce], default: Table, readers: Readers) -> Meaning | None:
+def meaning_of(theirs: str, ours: str, typed: Mapping[str, Coerce], default: Table, readers: Readers) -> Meaning | None:
+    """What one line means: a field without a type has that of our name (`typed`), or its own in the default table.
+
+    None: the field is switched off. Raises FieldTypeError.
+    """
     name, separator, kind = ours.partition(":")
     if not name:
         return None
@@ -99,6 +103,6 @@ def misdeclared(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The declared fields that cannot be read as they say, each with the reason."""
     for theirs, ours in fields.items():
         try:
-            _meaning(theirs, ours, {}, {}, dict.fromkeys(FieldType, scalar))
+            meaning_of(theirs, ours, {}, {}, dict.fromkeys(FieldType, scalar))
         except FieldTypeError as error:
             yield theirs, str(error)

@@ -7,12 +7,22 @@ from typing import NamedTuple
 
 from topics.events import Scalar
 from topics.silences import Dirt
-from topics.sources.field_values import Coerce, scalar
+from topics.sources.declared_fields import FieldType, Meaning, Readers, meaning_of
+from topics.sources.field_values import Coerce, flag, instant, number, scalar, text
 from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.days import day
 from topics.sources.source import Source
 
 #: The entity that a name in `Source.fields` without an entity before it is about.
 DEALS = "Opportunity"
+#: How the values of a field are read whose type the settings declare.
+READERS: Readers = {
+    FieldType.TEXT: text,
+    FieldType.NUMBER: number,
+    FieldType.BOOL: flag,
+    FieldType.DAY: day,
+    FieldType.TIME: instant,
+}
 _CUSTOM = "__c"
 #: More than any entity has; beyond, names are worked out each time.
 _REMEMBERED_FIELDS = 4096
@@ -41,28 +51,31 @@ class _Meaning(NamedTuple):
 
 
 class Fields:
-    """The fields of one entity of one source, resolved once.
+    """The fields of one entity of one source, resolved once. Raises FieldTypeError for a type that there is not.
 
-    `Source.fields` adds and overrides names, as `Entity.Field` (an Opportunity's also as `Field`); an empty name
-    switches a field off. A custom field that no table names keeps its own name in lower case without `__c`
-    (`Budget_Confirmed__c`: `budget_confirmed`), unless that is a name of the table; other fields are not read.
-    `blank`: what a full record that does not mention a field says about it, which is that it is empty.
+    `Source.fields` adds and overrides names and types (`declared_fields`), as `Entity.Field` (an Opportunity's also as
+    `Field`); an empty name switches a field off. A custom field that no table names keeps its own name in lower case
+    without `__c` (`Budget_Confirmed__c`: `budget_confirmed`), unless that is a name of the table; other fields are not
+    read. `blank`: what a full record that does not mention a field says about it, which is that it is empty.
     """
 
     def __init__(self, table: Table, source: Source) -> None:
-        own = _own_names(table.entity, source)
-        overridden = frozenset(own.values())
-        names = {api: name for api, name in table.fields.items() if name not in overridden} | own
-        self._custom = table.custom
-        self._taken = frozenset(table.canonical) | frozenset(names.values())
+        own = _own_fields(table, source)
+        taken = {meaning.name for meaning in own.values() if meaning is not None}
         self._known: dict[str, _Meaning | None] = {
-            api: _Meaning(name, table.read.get(name, scalar)) if name else None for api, name in names.items()
+            **{
+                api: _Meaning(name, table.read.get(name, scalar))
+                for api, name in table.fields.items()
+                if name not in taken
+            },
+            **own,
         }
-        self._compounds = frozenset(api.partition(".")[0] for api in names if "." in api)
-        custom = (
-            _custom_name(api, self._taken) for api in source.schemas.get(table.entity, ()) if self._is_custom(api)
-        )
-        self.blank: Mapping[str, Scalar] = dict.fromkeys(filter(None, (*names.values(), *custom)))
+        self._custom = table.custom
+        names = [meaning.name for meaning in self._known.values() if meaning is not None]
+        self._taken = frozenset(table.canonical) | frozenset(names)
+        self._compounds = frozenset(api.partition(".")[0] for api in self._known if "." in api)
+        custom = (api for api in source.schemas.get(table.entity, ()) if self._is_custom(api) and api not in own)
+        self.blank: Mapping[str, Scalar] = dict.fromkeys((*names, *(_custom_name(api, self._taken) for api in custom)))
 
     def read(self, change: Change) -> tuple[dict[str, Scalar], tuple[str, ...]]:
         """The fields that the change covers, and the dirt in them. Raises RefusedError."""
@@ -106,16 +119,21 @@ class Fields:
         return self._custom and api.endswith(_CUSTOM)
 
 
-def _own_names(entity: str, source: Source) -> dict[str, str]:
-    """What `Source.fields` says about the entity. A name that has no entity before it is an Opportunity's."""
-    own: dict[str, str] = {}
-    for api, name in source.fields.items():
-        before, found, after = api.partition(".")
-        if found and before == entity:
-            own[after] = name
-        elif not found and entity == DEALS:
-            own[api] = name
+def _own_fields(table: Table, source: Source) -> dict[str, _Meaning | None]:
+    """What `Source.fields` says about the entity; None: not read. A name without an entity is an Opportunity's."""
+    own: dict[str, _Meaning | None] = {}
+    for theirs, ours in source.fields.items():
+        before, found, after = theirs.partition(".")
+        if found and before == table.entity:
+            own[after] = _declared(after, ours, table)
+        elif not found and table.entity == DEALS:
+            own[theirs] = _declared(theirs, ours, table)
     return own
+
+
+def _declared(api: str, ours: str, table: Table) -> _Meaning | None:
+    meaning = meaning_of(api, ours, table.read, {api: Meaning("", scalar)}, READERS)
+    return None if meaning is None else _Meaning(*meaning)
 
 
 def _custom_name(api: str, taken: frozenset[str]) -> str:
