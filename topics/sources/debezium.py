@@ -45,19 +45,41 @@ _EDGES = frozenset({"first", "first_in_data_collection", "last_in_data_collectio
 _END = "last"
 
 
+class _Named(NamedTuple):
+    """The table as a record calls it; empty where it says nothing."""
+
+    db: str
+    schema: str
+    table: str
+
+    def fits(self, name: str) -> bool:
+        """Whether this is the table that the mapping calls `name`: the same in all parts that both say."""
+        *qualifiers, table = name.split(".")
+        if table != self.table:
+            return False
+        if len(qualifiers) == 1:  # a schema, or in MySQL a database
+            return qualifiers[0] in {self.schema, self.db} or not (self.schema or self.db)
+        return all(not ours or ours == theirs for ours, theirs in zip((self.db, self.schema), qualifiers, strict=False))
+
+
+#: More tables than a topic has; beyond, a table is looked for each time.
+_REMEMBERED_TABLES = 4096
+
+
 class _Rules(NamedTuple):
-    """The source, its mapping compiled once."""
+    """The source, its mapping compiled once. `known`: tables that were looked for, which come with every record."""
 
     source: Source
     tables: Mapping[str, TableRows]
     tombstones_delete: bool
+    known: dict[_Named, TableRows | None]
 
 
 def parser(source: Source) -> Parser:
     """The parser of one source. Raises MappingError."""
     mapping = load(source.mapping)
     tables = {name: TableRows(source, mapping, name) for name in mapping.tables}
-    rules = _Rules(source, tables, mapping.tombstones == "delete")
+    rules = _Rules(source, tables, mapping.tombstones == "delete", {})
 
     def parse(record: RawRecord) -> list[Outcome]:
         found = changes(record, tombstones_delete=rules.tombstones_delete)
@@ -94,33 +116,25 @@ def _read(rules: _Rules, record: RawRecord, change: Change) -> Outcome:
 def _rows_of(rules: _Rules, change: Change) -> TableRows | None:
     """The mapped table of a change, None where it is not read. Raises RefusedError where that is not said."""
     named = _named(change.source)
-    if not named.table and len(rules.tables) == 1:
-        return next(iter(rules.tables.values()))
+    if named not in rules.known:
+        found = _found(rules.tables, named)
+        if len(rules.known) >= _REMEMBERED_TABLES:
+            return found
+        rules.known[named] = found
+    return rules.known[named]
+
+
+def _found(tables: Mapping[str, TableRows], named: _Named) -> TableRows | None:
+    if not named.table and len(tables) == 1:
+        return next(iter(tables.values()))
     if not named.table:
         raise RefusedError(Reason.NO_TABLE, "the record says no table, and the mapping has several")
-    fitting = [rows for rows in rules.tables.values() if named.fits(rows.name)]
+    fitting = [rows for rows in tables.values() if named.fits(rows.name)]
     longest = max((rows.name.count(".") for rows in fitting), default=0)
     best = [rows for rows in fitting if rows.name.count(".") == longest]
     if len(best) > 1:
         raise RefusedError(Reason.NO_TABLE, f"{' or '.join(rows.name for rows in best)}: the record does not say which")
     return best[0] if best else None
-
-
-class _Named(NamedTuple):
-    """The table as a record calls it; empty where it says nothing."""
-
-    db: str
-    schema: str
-    table: str
-
-    def fits(self, name: str) -> bool:
-        """Whether this is the table that the mapping calls `name`: the same in all parts that both say."""
-        *qualifiers, table = name.split(".")
-        if table != self.table:
-            return False
-        if len(qualifiers) == 1:  # a schema, or in MySQL a database
-            return qualifiers[0] in {self.schema, self.db} or not (self.schema or self.db)
-        return all(not ours or ours == theirs for ours, theirs in zip((self.db, self.schema), qualifiers, strict=False))
 
 
 def _named(source: Mapping[str, object]) -> _Named:

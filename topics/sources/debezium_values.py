@@ -167,8 +167,12 @@ def reader_of(mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> Re
     needs_zone = column.type is ValueType.INSTANT and not mapping.says_zone
 
     def read(value: object, kind: Type) -> Said:
+        if value is None:
+            return of_declared(None)
         if is_unavailable(value):
             return None
+        if kind is None and column.type is ValueType.TEXT and isinstance(value, str):
+            return of_declared(value)
         said = _named(name, native, value, kind)
         if not isinstance(said, _Typed):
             said = _declared(name, column, said)
