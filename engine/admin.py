@@ -211,20 +211,35 @@ def produce_together(broker: Broker, outputs: Iterable[Output], transactional_id
     Who else writes under the same id is fenced off. Raises `BrokerAway`, `LookupError`, and `KafkaError` for what the
     broker refuses.
     """
-    placed = by_partition(outputs, _Counts(broker), 0)
+    with transacting(broker, transactional_id) as write:
+        return write(outputs)
+
+
+@contextmanager
+def transacting(broker: Broker, transactional_id: str) -> Iterator[Callable[[Iterable[Output]], int]]:
+    """A writer whose every call is one transaction, as `produce_together`.
+
+    From here on who else writes under the same id is fenced off: what is read after this, nobody of them adds to.
+    """
+    counts = _Counts(broker)
     options = _WRITING | {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_MS}
     with _client(broker, KafkaProducer, options) as producer:
         producer.init_transactions()
-        producer.begin_transaction()
-        try:
-            sent = [_send(producer, *place, copy) for place, copies in placed.items() for copy in copies]
-            for future in sent:
-                future.get(timeout=CONNECT_MS / 1000)
-        except BaseException:
-            producer.abort_transaction()
-            raise
-        producer.commit_transaction()
-    return len(sent)
+
+        def write(outputs: Iterable[Output]) -> int:
+            placed = by_partition(outputs, counts, 0)
+            producer.begin_transaction()
+            try:
+                sent = [_send(producer, *place, copy) for place, copies in placed.items() for copy in copies]
+                for future in sent:
+                    future.get(timeout=CONNECT_MS / 1000)
+            except BaseException:
+                producer.abort_transaction()
+                raise
+            producer.commit_transaction()
+            return len(sent)
+
+        yield write
 
 
 class _Counts(dict[str, int]):

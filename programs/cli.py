@@ -41,7 +41,7 @@ COMMANDS = (
     Entry("replay", "programs.commands.replay:replay", "The same brain over files, without a broker."),
     Entry("playbook", "programs.commands.playbook:app", "Check and show the definitions."),
     Entry("topics", "programs.commands.topics:app", "List, create and check the topics."),
-    Entry("rejected", "programs.commands.rejected:app", "Look at input that was not understood."),
+    Entry("rejected", "programs.commands.rejected:app", "Input that was not understood: look at it, send it again."),
     Entry("simulate", "programs.commands.simulate:command", "Write a simulated CRM's events and the planted faults."),
 )
 

@@ -18,12 +18,28 @@ KEPT_BYTES = 64 * 1024
 _DETAIL_LIMIT = 500
 
 
+#: The reason of a rejection of no rows that says: the record that stood there was sent again.
+REPLAYED = "replayed"
+#: A header of raw records that were sent again: a `Replay`, as JSON.
+REPLAYED_HEADER = "signals-replayed"
+
+
 class Position(NamedTuple):
     """Where a record stood."""
 
     topic: str
     partition: int
     offset: int
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """Where a raw record that was sent again stood before, when it first arrived, and the how manieth time it is."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_us: int
+    attempt: int
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

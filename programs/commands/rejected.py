@@ -1,10 +1,10 @@
-"""`signals rejected`: input that was not understood, as it stands on crm.rejected."""
+"""`signals rejected`: input that was not understood, as it stands on crm.rejected, and once more after a fix."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -13,13 +13,17 @@ import typer
 from engine.records import Record
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.commands.topics import BrokerOption
+from programs.failures import CallError
+from programs.resending import Asked, Choice, Left, sent_before, together
 from programs.terminal import complain, plain
 from topics.catalog import REJECTED
 from topics.codec import decode_rejection
-from topics.instants import rfc3339
-from topics.rejections import Rejection
+from topics.instants import parse_rfc3339, rfc3339
+from topics.rejections import REPLAYED, Rejection
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at input that was not understood.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Input that was not understood: look at it, send it again."
+)
 
 _FIRST_BYTES = 160
 
@@ -42,7 +46,7 @@ class Shown(NamedTuple):
 
 @app.callback()
 def rejected() -> None:
-    """Look at input that was not understood."""
+    """Input that was not understood: look at it, send it again."""
 
 
 @app.command("list")
@@ -66,6 +70,68 @@ def list_rejected(
     complain(f"{counts.total()} rejected{': ' if said else ''}{said}")
 
 
+@app.command("replay")
+def replay_rejected(  # noqa: PLR0913 - the options of a command
+    *,
+    broker: BrokerOption = None,
+    source: Annotated[str | None, typer.Option(help="only this source, as <source>/<tenant>")] = None,
+    reason: Annotated[str | None, typer.Option(help="only this reason")] = None,
+    since: Annotated[str | None, typer.Option(help="only what came in then or later, an RFC 3339 instant")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many records")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="also what was rejected again after an earlier replay")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be sent")] = False,
+) -> None:
+    """Put whole records on their raw topic once more, as they were. Run it again and nothing is sent twice."""
+    installation = ready(broker=broker)
+    target = broker_of(installation)
+    asked = Asked(source, reason, _since(since), limit, again)
+    keep_time = installation.settings.clock.mode == "data"
+    with broker_answers():
+        from engine.admin import read_all, transacting  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        if dry_run:
+            choice = Choice(asked, sent_before(read_all(target, REJECTED)))
+            for _ in choice.of(read_all(target, REJECTED)):
+                pass
+        else:
+            with transacting(target, TRANSACTION) as write:
+                choice = Choice(asked, sent_before(read_all(target, REJECTED)))
+                for some in together(choice.of(read_all(target, REJECTED))):
+                    write(output for one in some for output in one.outputs(keep_time=keep_time))
+    for text in said_of(choice, dry_run=dry_run):
+        typer.echo(text)
+
+
+def _since(text: str | None) -> int:
+    try:
+        return 0 if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise CallError(f"--since: {error}") from None
+
+
+def said_of(choice: Choice, *, dry_run: bool) -> Iterator[str]:
+    """What was sent again, by reason, and what was not, and why: one line each."""
+    total = choice.sent.total()
+    of_each = ", ".join(f"{name} {count}" for name, count in choice.sent.most_common())
+    records = "record" if total == 1 else "records"
+    yield f"{total} {records} {'would be sent' if dry_run else 'sent'} again{': ' if of_each else ''}{plain(of_each)}"
+    for left, count in sorted(choice.left.items()):
+        yield f"{count} left: {_WHY_LEFT[left]}"
+
+
+#: Who replays is fenced off by who does so later, under this name.
+TRANSACTION = "replay.rejected"
+_WHY_LEFT = {
+    Left.CUT: "larger than 8 MB, so only their beginning was kept; the source must send them again",
+    Left.SENT_BEFORE: "sent again by an earlier replay",
+    Left.TRIED: "rejected again after an earlier replay (--again sends them once more)",
+    Left.NOT_RAW: "put aside from topics of our own, not what a source sent",
+    Left.BEYOND_LIMIT: "beyond --limit",
+}
+
+
 def newest(
     records: Iterable[Record], last: int, *, source: str | None = None, reason: str | None = None
 ) -> tuple[list[Shown], Counter[str]]:
@@ -77,6 +143,8 @@ def newest(
     counts: Counter[str] = Counter()
     for record in records:
         one = shown(record)
+        if one.reason == REPLAYED:  # not a rejection but the note of its replay
+            continue
         if (source is not None and one.source != source) or (reason is not None and one.reason != reason):
             continue
         counts[one.reason] += one.rows
