@@ -39,9 +39,9 @@ from topics.catalog import RAW_PREFIX
 from topics.events import DealChanged
 from topics.instants import rfc3339
 from topics.outcomes import Accepted
-from topics.sources.mapping import as_source
 from topics.sources.registry import parser
 from topics.sources.source import Source, SourceKind
+from topics.sources.tables.mapping import as_source
 
 START_MS = 1_735_689_600_000  # 2025-01-01
 DEALS, QUICK_DEALS = 8_000, 1_500

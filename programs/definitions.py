@@ -10,8 +10,8 @@ from playbook import yamltree
 from playbook.load import Loaded, PlaybookError, Problem, dotted, load
 from playbook.yamltree import MAX_BYTES
 from topics.sources import mapping_files
-from topics.sources.mapping import MappingError
 from topics.sources.source import SourceKind
+from topics.sources.tables.mapping import MappingError
 
 DEFAULT_PLAYBOOK = "playbook/default.yaml"
 

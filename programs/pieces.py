@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from programs.files import Numbered, unordered
+from programs.files.rows import Numbered, unordered
 from programs.jsonl import read_json, read_piece
 from programs.rest import files_at_rest
 from topics.outcomes import RawRecord
-from topics.sources.mapping import load as load_mapping
 from topics.sources.source import Source, SourceKind
+from topics.sources.tables.mapping import load as load_mapping
 
 #: So many bytes of a file of lines are one piece, and so many rows of a table.
 PIECE_BYTES = 4 * 1024 * 1024

@@ -7,11 +7,11 @@ from itertools import chain
 from pathlib import Path
 
 from programs.failures import CallError
-from programs.files import records
+from programs.files.rows import records
 from programs.jsonl import read_json, read_jsonl
 from topics.outcomes import RawRecord
-from topics.sources.mapping import load as load_mapping
 from topics.sources.source import Source, SourceKind
+from topics.sources.tables.mapping import load as load_mapping
 
 
 def records_at_rest(path: Path, source: Source) -> Iterable[RawRecord]:

@@ -13,8 +13,8 @@ from programs.commands.load_shown import shown
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.definitions import read_mapping
 from programs.failures import CallError, FilesError
-from programs.files_memory import Memory
-from programs.load_files import Files, Mode, Written
+from programs.files.memory import Memory
+from programs.loads.files import Files, Mode, Written
 from programs.startup import Ready
 from topics.instants import parse_rfc3339
 from topics.sources.source import Source
@@ -89,7 +89,7 @@ def _memory(installation: Ready, source: Source) -> Memory:
 
 
 def _load(installation: Ready, files: Files, memory: Memory, *, force: bool) -> None:
-    from programs.backfill import Load  # noqa: PLC0415 - aiokafka takes 0.3 s to import
+    from programs.loads.backfill import Load  # noqa: PLC0415 - aiokafka takes 0.3 s to import
 
     broker, identity = broker_of(installation), files.identity()
     is_history = not (files.mode.as_live or files.mode.snapshot)
@@ -105,7 +105,7 @@ def _load(installation: Ready, files: Files, memory: Memory, *, force: bool) -> 
 
 def _refuse_late(installation: Ready, files: Files, memory: Memory, *, force: bool) -> None:
     """History for deals that are live already is refused, or told where it is wanted all the same (law 5)."""
-    from programs.load_lateness import late_rows, live_deals  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+    from programs.loads.lateness import late_rows, live_deals  # noqa: PLC0415 - kafka-python takes 0.2 s to import
 
     deals = live_deals(broker_of(installation), files.source.subject_key)
     if not deals:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from programs.load_files import Written
+from programs.loads.files import Written
 
 #: Between two lines where there is no terminal.
 _QUIET_S = 10.0

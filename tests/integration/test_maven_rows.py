@@ -13,11 +13,12 @@ import yaml
 
 from playbook.check import kinds_off
 from playbook.load import load as load_playbook
-from programs import files
+from programs.files import rows as files
 from topics.events import DealChanged
 from topics.outcomes import Accepted, Outcome
 from topics.signals import Kind
-from topics.sources import mapping, tables
+from topics.sources import tables
+from topics.sources.tables import mapping
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/data/maven"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from programs import files
 from programs.failures import FilesError
-from programs.files_formats import Line, csv_lines
+from programs.files import rows as files
+from programs.files.formats import Line, csv_lines
 from topics.events import DealChanged
 from topics.outcomes import Accepted, Rejected
 from topics.sources import tables
-from topics.sources.mapping import as_source, load
+from topics.sources.tables.mapping import as_source, load
 
 AT = {"column": "at", "type": "day", "format": "iso"}
 DEALS: dict[str, Any] = {"kind": "history", "file": "deals*.csv", "deal": "id", "at": AT, "columns": {"stage": "stage"}}

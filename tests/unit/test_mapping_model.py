@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from topics.sources.mapping import Column, History, MappingError, Milestones, as_source, load
 from topics.sources.source import Provides, SourceKind
+from topics.sources.tables.mapping import Column, History, MappingError, Milestones, as_source, load
 
 AT = {"column": "changed", "type": "instant", "format": "iso"}
 DEALS = {"kind": "history", "file": "deals.csv", "deal": "id", "at": AT, "columns": {"stage": "stage"}}

@@ -12,7 +12,9 @@ from topics.events import ActivityChanged, DealChanged, Event
 from topics.instants import parse_rfc3339
 from topics.outcomes import Accepted, Outcome, RawRecord, Rejected, Silent
 from topics.sources import tables
-from topics.sources.mapping import MappingError, as_source, load
+from topics.sources.tables import parsing
+from topics.sources.tables.mapping import MappingError, as_source, load
+from topics.sources.tables.rows import MAX_ROW_BYTES
 
 DAY = {"type": "day", "format": "%m/%d/%Y"}
 INSTANT = {"type": "instant", "format": "iso"}
@@ -353,7 +355,7 @@ def test_a_repaired_value_is_the_right_one() -> None:
             Rejected("ragged_row", "7 cells under 8 headings"),
         ),
         (b'{"table": "stages", "n": 1, "row": {}, "flaw": "made up"}', Rejected("wrong_type", "")),
-        (b" " * (tables.MAX_ROW_BYTES + 1), Rejected("too_long", "524289 bytes; the limit is 524288")),
+        (b" " * (MAX_ROW_BYTES + 1), Rejected("too_long", "524289 bytes; the limit is 524288")),
     ],
 )
 def test_a_record_that_is_no_row_is_rejected_by_name(value: bytes | None, expected: Outcome) -> None:
@@ -389,7 +391,7 @@ def test_a_broken_mapping_is_told_when_the_parser_is_made() -> None:
 
 def test_the_time_of_a_row_is_that_of_its_first_event() -> None:
     mapping = load(MAPPING)
-    first = tables.first_moment(mapping, mapping.row_tables()["stages"])
+    first = parsing.first_moment(mapping, mapping.row_tables()["stages"])
     assert [first(row) for row in (WON, WON | {"opened": ""}, WON | {"opened": "", "closed": ""})] == [
         OPENED_US,
         CLOSED_US,

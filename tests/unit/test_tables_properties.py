@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from topics.events import DealChanged
 from topics.outcomes import Accepted, RawRecord
 from topics.sources import tables
-from topics.sources.mapping import as_source
+from topics.sources.tables.mapping import as_source
 
 DAY = {"type": "day", "format": "iso"}
 SOURCE = as_source(

@@ -12,8 +12,7 @@ from topics.events import Scalar
 from topics.silences import Dirt
 from topics.sources import cells
 from topics.sources.cells import Raw, Reason, UnreadableError, as_text
-from topics.sources.mapping import Column, ValueType, When, Writing
-from topics.sources.mapping import Mapping as TableMapping
+from topics.sources.mapping_parts import Column, ValueType, When, Writing
 
 T = TypeVar("T")
 FromT = TypeVar("FromT")
@@ -34,28 +33,6 @@ class Meaning(NamedTuple):
 
     value: Scalar
     dirt: tuple[str, ...] = ()
-
-
-class Cell(NamedTuple):
-    """A column, compiled."""
-
-    name: str
-    to: str
-    read: Callable[[Raw], Meaning]
-    joined: bool
-    match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
-
-
-def cell_of(mapping: TableMapping, name: str, column: Column) -> Cell:
-    """The column called `name`, compiled."""
-    lookup = mapping.lookups().get(column.join or "")
-    return Cell(
-        name=name,
-        to=column.to,
-        read=reading(mapping, name, column),
-        joined=mapping.is_joined(name),
-        match=f"{column.join}.{lookup.key}" if lookup else "",
-    )
 
 
 class _Remembered(dict[str, Meaning]):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from topics.sources import debezium_mapping, mapping
-from topics.sources.mapping import MappingError, Problem
+from topics.sources.debezium import mapping as debezium_mapping
+from topics.sources.mapping_parts import MappingError, Problem
 from topics.sources.source import Source, SourceKind
+from topics.sources.tables import mapping
 
 #: A file's content -> what it says; raises MappingError with every problem.
 LOAD: Mapping[SourceKind, Callable[[object], object]] = MappingProxyType(

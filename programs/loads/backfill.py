@@ -25,9 +25,9 @@ from engine.reach import BrokerAway
 from engine.records import EVERY_PARTITION, Output
 from engine.settings import Broker, EngineSettings
 from engine.writer import BatchWriter
-from programs.files_memory import Memory, Progress
+from programs.files.memory import Memory, Progress
 from programs.ingest import ORIGIN_HEADER
-from programs.load_files import Written
+from programs.loads.files import Written
 from signals.joiner import HOPS
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX
 from topics.codec import encode

@@ -23,7 +23,8 @@ from topics.sources.mapping_parts import (
     Writing,
     validated,
 )
-from topics.sources.mapping_tables import (
+from topics.sources.source import Provides, Source, SourceKind
+from topics.sources.tables.kinds import (
     Accounts,
     Activity,
     File,
@@ -38,7 +39,6 @@ from topics.sources.mapping_tables import (
     Snapshot,
     Table,
 )
-from topics.sources.source import Provides, Source, SourceKind
 
 __all__ = [
     "Accounts",

@@ -8,8 +8,8 @@ from topics.events import AccountChanged, ActivityChanged, Direction, PersonChan
 from topics.outcomes import Accepted, Outcome, Rejected, Silent
 from topics.silences import Silence
 from topics.sources.cells import Reason, UnreadableError
-from topics.sources.mapping import Accounts, Activity, Mapping, People, Relations
-from topics.sources.tables_rows import Interpret, Plan, Row, content_id, filled, id_in
+from topics.sources.tables.mapping import Accounts, Activity, Mapping, People, Relations
+from topics.sources.tables.rows import Interpret, Plan, Row, content_id, filled, id_in
 
 #: The ends of a tie that are written as keys; an owner stays an id (`RelationChanged`).
 _KEYS = ("deal", "activity", "person", "account")

@@ -13,8 +13,8 @@ from topics.outcomes import Accepted, Outcome, Rejected, Silent
 from topics.silences import Dirt, Silence
 from topics.sources.cells import Reason, as_text
 from topics.sources.columns import Moment, moment_of
-from topics.sources.mapping import History, Mapping, Milestones, Removals, Snapshot, ValueType
-from topics.sources.tables_rows import (
+from topics.sources.tables.mapping import History, Mapping, Milestones, Removals, Snapshot, ValueType
+from topics.sources.tables.rows import (
     Against,
     Filled,
     Interpret,

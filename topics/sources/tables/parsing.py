@@ -30,14 +30,14 @@ from topics.outcomes import Outcome, Parser, RawRecord, Rejected, Silent
 from topics.silences import Silence
 from topics.sources.cells import Reason, UnreadableError
 from topics.sources.columns import Cells, moment_of
-from topics.sources.mapping import Mapping as TableMapping
-from topics.sources.mapping import RowTable, load
 from topics.sources.read_at import read_at_us
 from topics.sources.refusals import RefusedError
 from topics.sources.source import Source
-from topics.sources.tables_deals import history, milestones, removals, snapshot
-from topics.sources.tables_people import accounts, activity, people, relations
-from topics.sources.tables_rows import FLAWS, MAX_ID, MAX_ROW_BYTES, Interpret, Plan, Row, decode, plan_of
+from topics.sources.tables.deals import history, milestones, removals, snapshot
+from topics.sources.tables.mapping import Mapping as TableMapping
+from topics.sources.tables.mapping import RowTable, load
+from topics.sources.tables.people import accounts, activity, people, relations
+from topics.sources.tables.rows import FLAWS, MAX_ID, MAX_ROW_BYTES, Interpret, Plan, Row, decode, plan_of
 
 #: Each kind of table, and what makes an interpreter of its rows.
 _INTERPRETERS: Mapping[str, Callable[[Plan, TableMapping], Interpret]] = {

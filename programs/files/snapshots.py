@@ -1,7 +1,7 @@
 """Successive snapshots compared: each row with the deal's row in the one before it.
 
 What is the same is told so and keeps only the deal's id; a deal that is not in the next snapshot becomes one more
-record, where the mapping asks for that. What a load of last week compared with is remembered (`programs.files_memory`).
+record, where the mapping asks for that. What a load of last week compared with is remembered (`programs.files.memory`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from programs.files_again import marked
-from programs.files_memory import LastSnapshot, Memory, Stood
-from programs.files_order import Placed
+from programs.files.again import marked
+from programs.files.memory import LastSnapshot, Memory, Stood
+from programs.files.order import Placed
 from topics.sources.cells import Raw
-from topics.sources.mapping import Snapshot
-from topics.sources.tables_rows import Against, Row, decode, encode
+from topics.sources.tables.mapping import Snapshot
+from topics.sources.tables.rows import Against, Row, decode, encode
 
 #: Bytes of `Placed.content` that stand for the whole row; what follows stands for its stage and since when.
 CONTENT_BYTES = 8

@@ -21,17 +21,17 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from programs.failures import FilesError
-from programs.files_again import returning
-from programs.files_formats import Cells, Line, format_of, heading, lines
-from programs.files_lookups import Lookups, join, lookup
-from programs.files_memory import Memory
-from programs.files_order import Placed, as_declared, in_order
-from programs.files_snapshots import CONTENT_BYTES, NO_TABLE, compared
+from programs.files.again import returning
+from programs.files.formats import Cells, Line, format_of, heading, lines
+from programs.files.lookups import Lookups, join, lookup
+from programs.files.memory import Memory
+from programs.files.order import Placed, as_declared, in_order
+from programs.files.snapshots import CONTENT_BYTES, NO_TABLE, compared
 from topics.outcomes import RawRecord
 from topics.sources.cells import FROM_NAME, as_text
-from topics.sources.mapping import File, FileFormat, History, Mapping, RowTable, Snapshot, When
-from topics.sources.tables import first_moment
-from topics.sources.tables_rows import Row, encode
+from topics.sources.tables.mapping import File, FileFormat, History, Mapping, RowTable, Snapshot, When
+from topics.sources.tables.parsing import first_moment
+from topics.sources.tables.rows import Row, encode
 
 __all__ = ["FilesError", "Numbered", "Reread", "files_of", "records", "rows_of", "unordered"]
 

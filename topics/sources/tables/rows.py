@@ -13,10 +13,10 @@ from topics.events import Scalar, deal_key, event_id
 from topics.outcomes import Outcome
 from topics.silences import Dirt
 from topics.sources.cells import Raw, Reason, UnreadableError, as_text
-from topics.sources.columns import Cell, Doubt, Moment, cell_of, doubt_of, moment_of
-from topics.sources.mapping import Activity, Mapping, RowTable
-from topics.sources.mapping_tables import DealRows
+from topics.sources.columns import Doubt, Meaning, Moment, doubt_of, moment_of, reading
 from topics.sources.source import Source
+from topics.sources.tables.kinds import DealRows
+from topics.sources.tables.mapping import Activity, Column, Mapping, RowTable
 
 #: What a reader of files may find wrong with a row before there is a row.
 FLAWS = frozenset(
@@ -58,6 +58,28 @@ decode = msgspec.json.Decoder(Row).decode
 encode = msgspec.json.Encoder().encode
 
 Interpret: TypeAlias = Callable[[Row], Outcome]
+
+
+class Cell(NamedTuple):
+    """A column, compiled."""
+
+    name: str
+    to: str
+    read: Callable[[Raw], Meaning]
+    joined: bool
+    match: str  # the joined column that is there when the lookup knows the value; "" without a lookup
+
+
+def cell_of(mapping: Mapping, name: str, column: Column) -> Cell:
+    """The column called `name`, compiled."""
+    lookup = mapping.lookups().get(column.join or "")
+    return Cell(
+        name=name,
+        to=column.to,
+        read=reading(mapping, name, column),
+        joined=mapping.is_joined(name),
+        match=f"{column.join}.{lookup.key}" if lookup else "",
+    )
 
 
 class Plan(NamedTuple):

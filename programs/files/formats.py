@@ -25,8 +25,8 @@ import zstandard
 from programs.failures import FilesError
 from topics.sources.cells import Raw, Reason
 from topics.sources.columns import MAX_CELL
-from topics.sources.mapping import File, FileFormat
-from topics.sources.tables_rows import MAX_ROW_BYTES
+from topics.sources.tables.mapping import File, FileFormat
+from topics.sources.tables.rows import MAX_ROW_BYTES
 
 Cells: TypeAlias = dict[str, Raw]
 

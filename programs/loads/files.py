@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from programs.files import Reread, files_of, rows_of
-from programs.files_memory import Memory
+from programs.files.memory import Memory
+from programs.files.rows import Reread, files_of, rows_of
 from programs.rest import files_at_rest, read_file
 from topics.outcomes import READ_AT_HEADER, RawRecord
-from topics.sources.mapping import load as load_mapping
 from topics.sources.source import Source, SourceKind
+from topics.sources.tables.mapping import load as load_mapping
 
 #: So much of a file says, with its size and its time, which one it is.
 _HEAD_BYTES = 64 * 1024

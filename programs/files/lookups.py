@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from programs.failures import FilesError
-from programs.files_formats import Cells, lines
+from programs.files.formats import Cells, lines
 from topics.sources.cells import Raw, as_text
 from topics.sources.columns import cleaned
-from topics.sources.mapping import Column, Lookup, Mapping, RowTable
+from topics.sources.tables.mapping import Column, Lookup, Mapping, RowTable
 
 Join: TypeAlias = Callable[[Cells], Cells]
 Lookups: TypeAlias = dict[str, dict[str, Cells]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from programs.files_order import Placed
+from programs.files.order import Placed
 
 #: So many deals of one instant are remembered, 150 bytes each: a history in which more of them change at the same
 #: instant, and back, is none.
