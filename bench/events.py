@@ -16,15 +16,15 @@ from aiokafka import AIOKafkaProducer
 
 from engine.settings import Broker
 from programs.startup import prepare
-from signals.joiner import Joiner
 from signals.intents import intents_of
+from signals.joiner import Joiner
 from signals.keyed import DictStore
+from signals.replay import heard
 from signals.simulate import Options, simulate
-from topics.catalog import PEOPLE_EVENTS
+from signals.ties import Ties
 from topics.codec import encode
-from topics.events import CONTROLS, AnyEvent, DealEvent, PeopleEvent
+from topics.events import CONTROLS, DealEvent
 from topics.outcomes import Accepted
-from topics.signals import Cause
 from topics.sources.registry import parser
 
 SEED = 7
@@ -46,20 +46,14 @@ def deal_events(deals: int = DEALS, days: int = DAYS, seed: int = SEED) -> Itera
     ready = prepare({}, Path("/nonexistent"))
     parsers = {source.name: parser(source) for source in ready.sources}
     joiner = Joiner(intents_of(ready.playbook.playbook, ready.playbook.hash), DictStore())
+    ties = Ties(ready.sources)
     options = Options(seed=seed, deals=deals, days=days, start_ms=START_MS, playbook=ready.playbook.playbook)
     for number, emitted in enumerate(simulate(options)):
         for outcome in parsers[emitted.source](emitted.record):
             if isinstance(outcome, Accepted):
                 for event in outcome.events:
-                    yield from _placed(event, joiner, number)
-
-
-def _placed(event: AnyEvent, joiner: Joiner, number: int) -> Iterator[DealEvent]:
-    """What becomes of a source's event on its way to `deal.events`."""
-    if isinstance(event, PeopleEvent):
-        yield from joiner.fold(event, Cause(event.id, PEOPLE_EVENTS, 0, number)).events
-    elif not isinstance(event, CONTROLS):
-        yield event
+                    if not isinstance(event, CONTROLS):
+                        yield from heard(joiner, ties, event, number)[0]
 
 
 def encoded(count: int) -> list[Keyed]:

@@ -323,7 +323,9 @@ def _fold_load_ended(deal: Deal, _event: LoadEnded, _offset: int) -> Evolved:
 
 def _fold_related(deal: Deal, event: RelatedChanged, offset: int) -> Evolved:
     fields, related, touched = told(deal.fields, deal.related, event)
-    losses = _losses(deal, event, fields, touched, offset) if touched else deal.losses
+    losses = _losses(deal, event, fields, [name for name in touched if name in fields], offset)
+    if losses:
+        losses = {name: loss for name, loss in losses.items() if name in fields}
     return _replace(deal, fields=fields, losses=losses, related=related, n=deal.n + 1), touched
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Logged",
     "Replayed",
     "Tally",
+    "heard",
     "replay",
     "replay_as_arrived",
     "replay_log",
@@ -122,31 +123,31 @@ def replay_as_arrived(
         for outcome in parse(record):
             tally.count(outcome)
             for event in outcome.events if isinstance(outcome, Accepted) else ():
-                heard, said = _heard(joiner, ties, event, offset)
+                told, said = heard(joiner, ties, event, offset)
                 signals += said
-                for one in heard:
+                for one in told:
                     offset += 1
                     signals += partition.fold([Stored(one, offset)]).signals
     signals += partition.fold([Stored(_tick(until_us), offset + 1)]).signals
     return Replayed(signals, _watches(store), tally, until_us)
 
 
-def _heard(joiner: Joiner, ties: Ties, event: AnyEvent, offset: int) -> tuple[list[DealEvent], list[Signal]]:
+def heard(joiner: Joiner, ties: Ties, event: AnyEvent, offset: int) -> tuple[list[DealEvent], list[Signal]]:
     """What one event means for deals: itself, and what the join makes of it and of the ties that it names."""
-    heard: list[DealEvent] = []
+    events: list[DealEvent] = []
     signals: list[Signal] = []
     people: deque[PeopleEvent] = deque(ties.of(event))
     if isinstance(event, PeopleEvent):
         people.append(event)
     else:
-        heard.append(event)
+        events.append(event)
     while people:
         one = people.popleft()
         joined = joiner.fold(one, Cause(one.id, "", 0, offset))
-        heard += joined.events
+        events += joined.events
         people += joined.people
         signals += joined.signals
-    return heard, signals
+    return events, signals
 
 
 def _tick(at_us: int) -> Tick:

@@ -91,12 +91,14 @@ class Voice(NamedTuple):
         """What the deal hears at one place.
 
         The id is after those of sources (hex digits), so that at one instant a deal names its account first, and then
-        hears of it; and it sorts by version, so that of two at one instant the later is the last.
+        hears of it. It sorts by version, so that of two at one instant the later is the last; but for intents, which
+        are anchors of signals: there is one per instant.
         """
         change = event_id(self.hub, self.speaker.name, heard.id)
+        number = "" if self.speaker.window_us is not None else f"{self.version:06x}{index:02x}"
         return self.speaker.make(
             fields=None if taken_back else heard.fields,
-            id=f"v{self.version:06x}{index:02x}{change[:11]}",
+            id=f"v{number}{change[:11]}",
             key=self.deal,
             source=self.deal.split(":", 1)[0],
             at_us=heard.at_us,
