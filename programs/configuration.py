@@ -14,7 +14,7 @@ from playbook.refusals import refusals
 from playbook.sketch import Part, whole
 from programs.settings import Settings
 from topics.sources.declared_fields import misdeclared
-from topics.sources.source import SourceKind
+from topics.sources.source import MAPPED_KINDS, SourceKind
 
 Key: TypeAlias = tuple[str | int, ...]
 Finding: TypeAlias = tuple[Key, str]
@@ -266,7 +266,7 @@ def _source_kinds(settings: Part) -> Iterator[Finding]:
                 yield source.at(key), f"only a source of the kind {' or '.join(owners)} has one"
         if kind in tuple(SourceKind) and kind not in WEBHOOK_KINDS and "webhook" in source.values:
             yield source.at("webhook"), f"only a source of the kind {' or '.join(WEBHOOK_KINDS)} has one"
-        if kind in _MAPPED and source.text("mapping") is None:
+        if kind in MAPPED_KINDS and source.text("mapping") is None:
             yield source.at("mapping"), f"is missing: {kind} cannot be read without one"
 
 
@@ -282,9 +282,7 @@ def _field_types(settings: Part) -> Iterator[Finding]:
 _TYPED = (SourceKind.HUBSPOT, SourceKind.PIPEDRIVE)
 #: What `intake` can take in, by what it knows to verify.
 WEBHOOK_KINDS = ("hubspot", "pipedrive")
-#: What is read as a mapping file says.
-_MAPPED = (SourceKind.DEBEZIUM, SourceKind.TABLES)
-_ONLY_FOR = {"mapping": _MAPPED, "deal_source": (SourceKind.CLOUDEVENTS, *_MAPPED)}
+_ONLY_FOR = {"mapping": MAPPED_KINDS, "deal_source": (SourceKind.CLOUDEVENTS, *MAPPED_KINDS)}
 
 
 def _files(settings: Part) -> Iterator[Finding]:

@@ -19,12 +19,17 @@ from programs.definitions import read_mapping, read_playbook
 from programs.failures import CallError, FilesError, WorkError
 from programs.relogging import LogPlan, relived
 from programs.replaying import Plan, Result, replayed
+from programs.settings import ClockSettings, SourceSettings
+from programs.startup import to_source
 from signals import replay as brain
 from signals.relive import LogError
 from topics.catalog import DEAL_EVENTS
 from topics.instants import from_us, parse_rfc3339
 from topics.sources.mapping_files import as_source
-from topics.sources.source import Source
+from topics.sources.source import MAPPED_KINDS, Source, SourceKind
+
+#: What can be read without a mapping: its kind's name is enough.
+USUAL = tuple(kind for kind in SourceKind if kind not in MAPPED_KINDS)
 
 
 class Chosen(NamedTuple):
@@ -124,13 +129,18 @@ def _chosen(names: list[str], mapping: Path | None, playbook: Path | None) -> Ch
         beside = mapping.parent / named if isinstance(named, str) else None
         return Chosen((as_source(names[0], content),), read_playbook(playbook or beside))
     configured = ready(playbook=playbook)
-    known = {one.name: one for one in configured.sources}
+    known = {one.name: one for one in (*map(_usual, USUAL), *configured.sources)}
     if unknown := [name for name in names if name not in known]:
         raise CallError(
             *(f"--source: {name!r} is not configured (there are: {', '.join(known)})" for name in unknown),
-            "tables that the settings do not name need --mapping",
+            "tables and databases that the settings do not name need --mapping",
         )
     return Chosen(tuple(known[name] for name in names), configured.playbook)
+
+
+def _usual(kind: SourceKind) -> Source:
+    """A source that the settings do not name, as one of its kind usually is."""
+    return to_source(SourceSettings(name=kind.value, kind=kind), ClockSettings().grace_seconds)
 
 
 @contextmanager

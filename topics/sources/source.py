@@ -20,6 +20,10 @@ class SourceKind(StrEnum):
     TABLES = "tables"
 
 
+#: What is read as a mapping file says.
+MAPPED_KINDS = (SourceKind.DEBEZIUM, SourceKind.TABLES)
+
+
 class Provides(StrEnum):
     """What a source may be able to tell. A kind whose input no source of the deal provides is off."""
 
