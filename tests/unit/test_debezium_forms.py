@@ -14,7 +14,7 @@ from topics.events import AnyEvent, DealChanged, DealRemoved, LoadStarted, Sourc
 from topics.instants import HOUR_US, MINUTE_US, parse_rfc3339
 from topics.outcomes import READ_AT_HEADER, Accepted, Outcome, RawRecord, Rejected, Silent
 from topics.sources.debezium import parser
-from topics.sources.debezium_mapping import as_source
+from topics.sources.debezium.mapping import as_source
 
 MAPPING: dict[str, Any] = {
     "kind": "debezium",

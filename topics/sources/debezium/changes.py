@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 from topics.instants import parse_rfc3339
 from topics.outcomes import RawRecord, Rejected, Silent
 from topics.silences import Silence
-from topics.sources.cloudevents_modes import CloudEvent, Message, headers_of, is_cloudevent, messages
-from topics.sources.debezium_positions import Position, position_of, whole
+from topics.sources.cloudevents.modes import CloudEvent, Message, headers_of, is_cloudevent, messages
+from topics.sources.debezium.positions import Position, position_of, whole
 from topics.sources.json_records import json_object, json_value
 from topics.sources.refusals import Reason, RefusedError, shown
 

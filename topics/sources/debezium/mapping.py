@@ -42,8 +42,8 @@ from topics.sources.mapping_parts import (
     type_problems,
     validated,
 )
-from topics.sources.mapping_tables import ACTIVITY_TYPES, PERSON_TYPES, RELATION_TYPES, account_types
 from topics.sources.source import Provides, Source, SourceKind
+from topics.sources.tables.kinds import ACTIVITY_TYPES, PERSON_TYPES, RELATION_TYPES, account_types
 
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+){0,2}$", max_length=200)]
 UNAVAILABLE = "__debezium_unavailable_value"

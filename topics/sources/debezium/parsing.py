@@ -1,7 +1,7 @@
 """Debezium: the changes of a database's tables, through a mapping file, to events.
 
-One record is one row (a batch of CloudEvents: one per event). How a record says what changed is in `debezium_change`,
-how values are written in `debezium_values`; here is what a change means:
+One record is one row (a batch of CloudEvents: one per event). How a record says what changed is in `changes`,
+how values are written in `values`; here is what a change means:
 
 * `c`, `u` and `r` carry the whole row, so they are full records unless a mapped column was not sent. Only `c` says that
   a deal came into being; a snapshot (`r`, or any create with the snapshot's mark) says where a deal is, not since when:
@@ -10,7 +10,7 @@ how values are written in `debezium_values`; here is what a change means:
 * `d` removes; of a row whose key changed, the deal goes on under its new key.
 * `t` (truncate) does not say which deals are gone: all of the source are suspect until they are read again. Of other
   tables it is silent, and so is `m`, a message.
-* The order is that of the source's time, then of the place in its log (`debezium_positions`), then of the event's id.
+* The order is that of the source's time, then of the place in its log (`positions`), then of the event's id.
 * A change is identified by its table, key, operation, time, place in the log and content, so that what Debezium sends
   again after a restart is a repeat.
 
@@ -29,9 +29,9 @@ from topics.instants import HOUR_US
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
 from topics.silences import Dirt, Silence
 from topics.sources.cells import UnreadableError
-from topics.sources.debezium_change import Change, changes
-from topics.sources.debezium_mapping import load
-from topics.sources.debezium_rows import TableRows
+from topics.sources.debezium.changes import Change, changes
+from topics.sources.debezium.mapping import load
+from topics.sources.debezium.rows import TableRows
 from topics.sources.field_values import event_time
 from topics.sources.json_records import that_fit
 from topics.sources.read_at import read_at_us

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from topics.silences import Dirt
-from topics.sources.cells import Raw
+from topics.sources.cells import FIRST_EPOCH, Raw
 from topics.sources.columns import Meaning, reading
-from topics.sources.debezium_mapping import EPOCHS, DatabaseColumn
-from topics.sources.debezium_mapping import Mapping as DatabaseMapping
-from topics.sources.debezium_positions import whole
+from topics.sources.debezium.mapping import EPOCHS, DatabaseColumn
+from topics.sources.debezium.mapping import Mapping as DatabaseMapping
+from topics.sources.debezium.positions import whole
 from topics.sources.mapping_parts import ValueType
 from topics.sources.refusals import Reason, RefusedError, shown
 
@@ -203,6 +203,8 @@ def _declared(name: str, column: DatabaseColumn, value: Raw) -> Raw | _Typed:
     if epoch == "epoch_days":
         return _named(name, _epoch_day, value, None)
     digits = _named(name, _from_epoch, value, EPOCHS[epoch]).isoformat()
+    if value and digits < FIRST_EPOCH.isoformat():
+        raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)} is far off: perhaps it is not in {epoch}")
     return _Typed(digits, naive=True) if column.local else _Typed(digits + "+00:00")
 
 

@@ -1,6 +1,6 @@
 """CloudEvents 1.x on Kafka: what buyers do outside the CRM becomes `EngagementSeen`.
 
-One event is one row; how a record holds it, or several of them, is in `cloudevents_modes`. The subject is named by the
+One event is one row; how a record holds it, or several of them, is in `modes`. The subject is named by the
 data or by extension attributes (`SUBJECTS`), or as `Source.fields` says; `Source.deal_source` is the key of the CRM
 whose ids those are (`salesforce/acme`), by default this source.
 Silent reasons: tombstone, empty_batch; those of rejections are in `refusals`.
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from topics.events import EngagementSeen, Scalar, deal_key, event_id
 from topics.instants import parse_rfc3339
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord
-from topics.sources.cloudevents_modes import CloudEvent, Message, messages
+from topics.sources.cloudevents.modes import CloudEvent, Message, messages
 from topics.sources.field_values import event_time, scalar
 from topics.sources.json_records import that_fit
 from topics.sources.refusals import Reason, RefusedError, shown
