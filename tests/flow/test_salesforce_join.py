@@ -14,8 +14,8 @@ from playbook.load import load
 from signals.replay import Replayed, replay, replay_as_arrived
 from signals.rules import Rules
 from tests.unit.salesforce_changes import IDS, SOURCE, cometd, header
-from topics.instants import HOUR_US, parse_rfc3339
-from topics.outcomes import RawRecord
+from topics.instants import HOUR_US, parse_rfc3339, rfc3339
+from topics.outcomes import READ_AT_HEADER, RawRecord
 from topics.sources.salesforce import parser
 from topics.sources.source import Provides
 
@@ -166,3 +166,46 @@ def test_any_order_of_arrival_ends_alike(rules: Rules, order: list[RawRecord], a
     """The conversion's four events too, whichever comes first; a repeat changes nothing. All within the lateness."""
     at_once = [record._replace(timestamp_us=LAST_US) for record in (*order, *again)]
     assert arrived(rules, at_once) == arrived(rules, [record._replace(timestamp_us=LAST_US) for record in RECORDS])
+
+
+# --- what was lost and is read again -----------------------------------------------------------------------------
+
+LOSSES = ["GAP_UPDATE", "GAP_OVERFLOW"]
+QUERIED: dict[str, Any] = {
+    "attributes": {"type": "Opportunity", "url": f"/services/data/v60.0/sobjects/Opportunity/{DEAL}"},
+    "Id": DEAL,
+    "StageName": "Qualification",
+    "SystemModstamp": "2024-03-04T15:00:00.000+0000",
+}
+
+
+def _lost(kind: str, watch: int) -> RawRecord:
+    """The source says that changes were lost, of one deal or of them all."""
+    at_us = START_US + watch * WATCH_US
+    ids = ["000000000000000AAA"] if kind == "GAP_OVERFLOW" else [DEAL]
+    head = header("Opportunity", kind, recordIds=ids, transactionKey="lost", commitTimestamp=at_us // 1000)
+    return RawRecord(None, msgspec.json.encode(cometd(head, {})), (), at_us)
+
+
+def _queried(read_watch: int | None) -> RawRecord:
+    """The deal as a query answers, and when that was, where it is said."""
+    at_us = START_US + (read_watch or 12) * WATCH_US
+    said = () if read_watch is None else ((READ_AT_HEADER, rfc3339(at_us).encode()),)
+    return RawRecord(None, msgspec.json.encode(QUERIED), said, at_us)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize(
+    ("read_watch", "suspect"), [(None, True), (10, True), (12, False)], ids=["by its own time", "before", "after"]
+)
+def test_a_suspect_deal_is_clean_by_what_was_read_after_the_loss(
+    rules: Rules,
+    kind: str,
+    read_watch: int | None,
+    suspect: bool,  # noqa: FBT001 - parametrised
+) -> None:
+    """A record that did not change since is no younger for being queried, so it is dated by the query."""
+    records = [*RECORDS, _lost(kind, 11), _queried(read_watch)]
+    (watch,) = replay_as_arrived([(PARSE, record) for record in records], rules, UNTIL_US).watches.values()
+    assert (watch.deal.suspect_us is not None) is suspect
+    assert watch.deal.fields["stage"] == ("Prospecting" if read_watch is None else "Qualification")

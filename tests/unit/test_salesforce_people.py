@@ -115,7 +115,7 @@ def test_people(entity: str, change: str, fields: dict[str, object], expected: d
     event = event_of(changed(entity, change, fields))
     assert isinstance(event, PersonChanged)
     assert event.fields == expected
-    assert (event.person, event.key) == (IDS[entity], key(IDS[entity]))
+    assert (event.person, event.key, event.user) == (IDS[entity], key(IDS[entity]), entity == "User")
 
 
 PARTS: list[tuple[str, list[str], dict[str, object], dict[str, object]]] = [

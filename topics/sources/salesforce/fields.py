@@ -73,7 +73,7 @@ class Fields:
         self._custom = table.custom
         names = [meaning.name for meaning in self._known.values() if meaning is not None]
         self._taken = frozenset(table.canonical) | frozenset(names)
-        self._compounds = frozenset(api.partition(".")[0] for api in self._known if "." in api)
+        self._compounds = _compounds(self._known)
         custom = (api for api in source.schemas.get(table.entity, ()) if self._is_custom(api) and api not in own)
         self.blank: Mapping[str, Scalar] = dict.fromkeys((*names, *(_custom_name(api, self._taken) for api in custom)))
 
@@ -86,7 +86,7 @@ class Fields:
             meaning = known[api] if api in known else self._learnt(api)
             if meaning is None:
                 if api in self._compounds:
-                    fields.update(self._parts(api, value, whole=change.whole))
+                    fields.update(_parts(self._compounds[api], value, whole=change.whole))
             elif value is None:
                 fields[meaning.name] = None
             elif meaning.custom and isinstance(value, dict | list):
@@ -100,14 +100,6 @@ class Fields:
         meaning = self._known.get(api)
         return meaning is not None and meaning.name == name
 
-    def _parts(self, compound: str, value: object, *, whole: bool) -> Iterable[tuple[str, Scalar]]:
-        """The parts of a compound field that are read; a part that is not there is empty where all of it is."""
-        parts = value if isinstance(value, dict) else {}
-        for api, meaning in self._known.items():
-            parent, _, part = api.partition(".")
-            if parent == compound and part and meaning is not None and (whole or value is None or part in parts):
-                yield meaning.name, meaning.read(api, parts.get(part))
-
     def _learnt(self, api: str) -> _Meaning | None:
         """What a field means that the table does not name; remembered, as the same ones come with every record."""
         meaning = _Meaning(_custom_name(api, self._taken), scalar, custom=True) if self._is_custom(api) else None
@@ -117,6 +109,24 @@ class Fields:
 
     def _is_custom(self, api: str) -> bool:
         return self._custom and api.endswith(_CUSTOM)
+
+
+def _compounds(known: Mapping[str, _Meaning | None]) -> dict[str, dict[str, _Meaning]]:
+    """The parts of each compound field that are read."""
+    compounds: dict[str, dict[str, _Meaning]] = {}
+    for api, meaning in known.items():
+        compound, _, part = api.partition(".")
+        if part and meaning is not None:
+            compounds.setdefault(compound, {})[part] = meaning
+    return compounds
+
+
+def _parts(read: Mapping[str, _Meaning], value: object, *, whole: bool) -> Iterable[tuple[str, Scalar]]:
+    """The parts of a compound field that are read; a part that is not there is empty where all of it is."""
+    parts = value if isinstance(value, dict) else {}
+    for part, meaning in read.items():
+        if whole or value is None or part in parts:
+            yield meaning.name, meaning.read(part, parts.get(part))
 
 
 def _own_fields(table: Table, source: Source) -> dict[str, _Meaning | None]:

@@ -41,18 +41,22 @@ _CONVERTED = "Converted lead"
 
 def users(source: Source) -> Read:
     """What the changes of this source's users become."""
-    subject = Subject(partial(_of_user, Fields(USER, source)), _changed, Silence.PERSON_GAP, {"active": False})
-    return partial(read, subject)
+    said = partial(_of_user, Fields(USER, source))
+    return partial(read, Subject(said, partial(_changed, user=True), Silence.PERSON_GAP, {"active": False}))
 
 
 def contacts(source: Source) -> Read:
     """What the changes of this source's contacts become."""
-    return partial(read, Subject(partial(_said, Fields(CONTACT, source)), _changed, Silence.PERSON_GAP))
+    return partial(read, _buyer(CONTACT, source))
 
 
 def leads(source: Source) -> Read:
     """What the changes of this source's leads become: also the tie to the deal that one was converted into."""
-    return partial(read, Subject(partial(_said, Fields(LEAD, source)), _changed, Silence.PERSON_GAP, ties=_conversion))
+    return partial(read, _buyer(LEAD, source)._replace(ties=_conversion))
+
+
+def _buyer(table: Table, source: Source) -> Subject:
+    return Subject(partial(_said, Fields(table, source)), _changed, Silence.PERSON_GAP)
 
 
 def _said(names: Fields, change: Change) -> Said:
@@ -67,8 +71,8 @@ def _of_user(names: Fields, change: Change) -> Said:
     return fields, dirt
 
 
-def _changed(change: Change, record: str, fields: dict[str, Scalar]) -> PersonChanged:
-    return PersonChanged(**stamp(change, record), person=record, fields=fields)
+def _changed(change: Change, record: str, fields: dict[str, Scalar], *, user: bool = False) -> PersonChanged:
+    return PersonChanged(**stamp(change, record), person=record, fields=fields, user=user)
 
 
 def _conversion(change: Change, record: str) -> tuple[RelationChanged, ...]:
