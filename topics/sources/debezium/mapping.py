@@ -54,6 +54,7 @@ _NUMBERS = (*EPOCHS, "epoch_days")
 _DATES = (ValueType.DAY, ValueType.INSTANT)
 _TEXT = (ValueType.TEXT,)
 _NAMES = {"first_name": _TEXT, "last_name": _TEXT}
+_CONSTANT_TYPES = {str: ValueType.TEXT, bool: ValueType.BOOL, int: ValueType.NUMBER, float: ValueType.NUMBER}
 #: A row is gone where a flag says so, or where the time of its deletion is filled in.
 _REMOVED = (ValueType.BOOL, ValueType.INSTANT)
 
@@ -128,10 +129,20 @@ class DatabaseTable(Part):
         targets = Counter([*(column.to for column in self.columns.values()), *self.constants])
         yield from (f"{name} is filled {times} times" for name, times in targets.items() if times > 1)
         yield from type_problems(self.columns, self.types_of, self.what)
-        yield from (f"{self.what} has no {name}" for name in self.constants if self.types_of(name) is None)
+        for name, value in self.constants.items():
+            yield from self._constant_problems(name, value)
         for name, column in self.columns.items():
             if column.of is not None and column.to not in self.refers:
                 yield f"columns.{name}: {column.to} is no id of another table"
+
+    def _constant_problems(self, name: str, value: Constant) -> Iterator[str]:
+        allowed = self.types_of(name)
+        if name == "removed":
+            yield "removed is said by a column, not by all rows"
+        elif allowed is None:
+            yield f"{self.what} has no {name}"
+        elif _CONSTANT_TYPES[type(value)] not in allowed:
+            yield f"{name}: {value!r} is of the wrong type"
 
     @classmethod
     def types_of(cls, name: str) -> tuple[ValueType, ...] | None:
