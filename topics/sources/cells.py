@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -28,11 +28,11 @@ FROM_NAME = "(at)"
 #: Formats that have a name instead of a pattern; everything else is a pattern of `datetime.strptime`.
 NAMED_FORMATS = ("iso", "epoch_s", "epoch_ms")
 
-#: The years that a date of a deal can lie in. Instants are counted from 1970, so what lies within three days of that
-#: start is a zero in some zone and no date; sentinels such as 9999-12-31 are none either (declare them as nulls).
+#: The days that a date of a deal can lie between. Instants are counted from 1970, so what lies within three days of
+#: that start is a zero in some zone and no date; sentinels such as 9999-12-31 are none either (declare them as nulls).
 FIRST, LAST = datetime(1970, 1, 4, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-#: No CRM has written an epoch before: what seems earlier is one of seconds where milliseconds are declared.
-FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+#: No CRM has written down an instant before: what seems earlier counts seconds where somebody read milliseconds.
+FIRST_INSTANT = datetime(1980, 1, 1, tzinfo=UTC)
 
 _EPOCH_US = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 _EPOCH_TEXT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -161,9 +161,9 @@ def day(formats: tuple[str, ...], clock: Clock) -> Callable[[str], str]:
 
 def midnight(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
     """The first instant of the calendar day in that zone, in microseconds since 1970."""
-    calendar_day = day(formats, clock)
+    moment = _moment(formats, clock, FIRST_INSTANT)
     return lru_cache(_CACHED_DATES)(
-        lambda cell: to_us(datetime.combine(date.fromisoformat(calendar_day(cell)), time(), clock.where))
+        lambda cell: to_us(datetime.combine(moment(cell).date(), time(), clock.where))
     )
 
 
@@ -172,7 +172,7 @@ def instant(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
 
     A time that was left out there, when clocks were put forward, is refused: the zone is another one.
     """
-    moment = _moment(formats, clock)
+    moment = _moment(formats, clock, FIRST_INSTANT)
 
     def read(cell: str) -> int:
         found = moment(cell)
@@ -199,8 +199,8 @@ def ambiguous(formats: tuple[str, ...], clock: Clock) -> Callable[[str], bool]:
     return lru_cache(_CACHED_DATES)(read)
 
 
-def _moment(formats: tuple[str, ...], clock: Clock) -> Callable[[str], datetime]:
-    """The aware moment that all fitting formats agree on."""
+def _moment(formats: tuple[str, ...], clock: Clock, first: datetime = FIRST) -> Callable[[str], datetime]:
+    """The aware moment that all fitting formats agree on, not before `first`."""
 
     def read(cell: str) -> datetime:
         fits = {moment for pattern in formats if (moment := _fit(cell, pattern, clock)) is not None}
@@ -209,10 +209,10 @@ def _moment(formats: tuple[str, ...], clock: Clock) -> Callable[[str], datetime]
         if len(fits) > 1:
             raise UnreadableError(Reason.BAD_DATE, f"{_shown(cell)} means different times in {' and '.join(formats)}")
         moment = fits.pop()
-        if not FIRST <= moment < LAST:
+        if not first <= moment < LAST:
             raise UnreadableError(
                 Reason.ABSURD_TIME,
-                f"{_shown(cell)} is not between {FIRST.date()} and {LAST.date()}: a sentinel?",
+                f"{_shown(cell)} is not between {first.date()} and {LAST.date()}: a sentinel?",
             )
         return moment
 
@@ -240,7 +240,7 @@ def _epoch(cell: str, scale: int, clock: Clock) -> datetime | None:
         moment = from_us(int(whole) * scale + int(part.ljust(6, "0") or 0) * scale // 1_000_000)
     except OverflowError:
         moment = LAST
-    if not FIRST_EPOCH <= moment < LAST:
+    if not FIRST_INSTANT <= moment < LAST:
         unit = "milliseconds" if moment >= LAST else "seconds"
         raise UnreadableError(Reason.ABSURD_TIME, f"{_shown(cell)} is far off: perhaps it counts {unit}")
     return moment.astimezone(clock.where)

@@ -383,6 +383,9 @@ class People(_Undatable):
 
     kind: Literal["people"]
     person: ColumnName = Field(description="the column of the person's id")
+    user: bool | None = Field(
+        default=None, description="true: users of the CRM; false: buyers; none: whoever has this id"
+    )
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()

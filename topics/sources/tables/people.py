@@ -105,6 +105,7 @@ def people(plan: Plan, mapping: Mapping) -> Interpret:
             seq=(plan.place, row.n),
             person=person,
             fields=found.fields,
+            user=table.user,
         )
         return Accepted((event,), undated, found.dirt)
 
