@@ -326,6 +326,11 @@ def test_an_overflow_makes_the_whole_source_suspect() -> None:
     assert (event.key, event.source) == ("", "salesforce/acme")
 
 
+def test_every_record_is_every_record_wherever_it_stands() -> None:
+    outcomes = read(flat(header(recordIds=[ID, "006*"]), StageName="Q"))
+    assert [type(outcome.events[0]) for outcome in outcomes if isinstance(outcome, Accepted)] == [SourceGap, SourceGap]
+
+
 @pytest.mark.parametrize("change", ["UPDATE", "GAP_UPDATE", "DELETE"])
 def test_a_change_of_every_record_makes_the_whole_source_suspect(change: str) -> None:
     """A custom field was converted and its data lost; the event names no record."""

@@ -77,9 +77,33 @@ def test_a_deal_says_since_when_it_is_in_its_stage() -> None:
     assert again == entered
 
 
+def test_a_deal_that_never_left_its_first_stage_is_in_it_since_it_was_created() -> None:
+    created = "2023-09-01T08:00:00.000+0000"
+    entered, _ = events_of(said(queried("Opportunity", StageName="Q", LastStageChangeDate=None, CreatedDate=created)))
+    assert isinstance(entered, DealChanged)
+    assert (entered.at_us, entered.fields) == (us("2023-09-01T08:00:00Z"), {"stage": "Q"})
+
+
+DONE: list[tuple[str, dict[str, object], int | None]] = [
+    ("when it says", {"CompletedDateTime": "2024-01-02T00:00:00Z"}, us("2024-01-02T00:00:00Z")),
+    ("when it was modified last", {"LastModifiedDate": "2024-01-03T00:00:00Z"}, us("2024-01-05T12:00:00Z")),
+    ("when it was due, if that is earlier", {"ActivityDate": "2024-01-03"}, us("2024-01-04T00:00:00Z")),
+    ("when it was modified, if it was due later", {"ActivityDate": "2024-06-03"}, us("2024-01-05T12:00:00Z")),
+    ("nobody knows", {"SystemModstamp": None}, None),
+]
+
+
+@pytest.mark.parametrize(("fields", "done_us"), [case[1:] for case in DONE], ids=[case[0] for case in DONE])
+def test_when_a_task_was_done_is_never_when_it_was_read(fields: dict[str, object], done_us: int | None) -> None:
+    event = event_of(said(queried("Task", Status="Completed", **fields), headers=RE_READ))
+    assert isinstance(event, ActivityChanged)
+    assert (event.fields.get("at_us"), event.at_us) == (done_us, us(READ))
+
+
 NO_ENTRY: list[tuple[str, dict[str, object], dict[str, Any]]] = [
     ("read again", {"StageName": "Q", "LastStageChangeDate": "2023-11-01T08:00:00Z"}, {"headers": RE_READ}),
-    ("never changed", {"StageName": "Q", "LastStageChangeDate": None}, {}),
+    ("never changed, created at an unknown time", {"StageName": "Q", "LastStageChangeDate": None}, {}),
+    ("not asked since when", {"StageName": "Q", "CreatedDate": "2023-09-01T08:00:00Z"}, {}),
     ("not asked for the stage", {"LastStageChangeDate": "2023-11-01T08:00:00Z"}, {}),
     ("after its last change", {"StageName": "Q", "LastStageChangeDate": "2024-01-06T00:00:00Z"}, {}),
     (

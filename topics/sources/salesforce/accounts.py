@@ -13,8 +13,8 @@ from topics.silences import Silence
 from topics.sources.field_values import Coerce, number, text
 from topics.sources.salesforce.changes import Change
 from topics.sources.salesforce.fields import Fields, Table
-from topics.sources.salesforce.names import named
-from topics.sources.salesforce.subjects import Read, Said, Subject, read, stamp
+from topics.sources.salesforce.names import said_with_name
+from topics.sources.salesforce.subjects import Read, Subject, read, stamp
 from topics.sources.source import Source
 
 _READ: dict[str, Coerce] = {**dict.fromkeys(ACCOUNT_FIELDS, text), "employees": number, "annual_revenue": number}
@@ -37,12 +37,7 @@ ACCOUNT = Table(
 
 def accounts(source: Source) -> Read:
     """What the changes of this source's accounts become."""
-    return partial(read, Subject(partial(_said, Fields(ACCOUNT, source)), _changed, Silence.ACCOUNT_GAP))
-
-
-def _said(names: Fields, change: Change) -> Said:
-    fields, dirt = names.read(change)
-    return named(change) | fields, dirt
+    return partial(read, Subject(partial(said_with_name, Fields(ACCOUNT, source)), _changed, Silence.ACCOUNT_GAP))
 
 
 def _changed(change: Change, record: str, fields: dict[str, Scalar]) -> AccountChanged:

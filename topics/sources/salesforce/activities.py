@@ -3,7 +3,8 @@
 The choices where Salesforce leaves several readings:
 
 * A task is done when its Status is Completed or IsClosed is true. It took place at CompletedDateTime; without one, when
-  the change was committed. Not done, it is planned until the end of its ActivityDate in UTC (the next midnight).
+  the change was committed (as a query answers: when it was due or changed last, whichever is first). Not done, it is
+  planned until the end of its ActivityDate in UTC (the next midnight).
 * Its channel is TaskSubtype's, else Type's: call, email, meeting, else task. A call or an e-mail is outbound unless
   CallType says Inbound (Internal: no direction) or an e-mail's subject starts with an arrow in (`←`) or holds the
   `[In]`, `[Inbound]` or `[Gong In]` of a mail logger. A task that is none of these has no direction.
@@ -26,6 +27,7 @@ from topics.silences import Silence
 from topics.sources.field_values import flag, instant, number, text
 from topics.sources.salesforce.changes import Change
 from topics.sources.salesforce.days import day_end
+from topics.sources.salesforce.records import modified_us
 from topics.sources.salesforce.subjects import REMOVED, Read, Said, Subject, read, stamp
 from topics.sources.source import Source
 
@@ -139,8 +141,16 @@ def _task_time(change: Change, *, done: bool) -> dict[str, Scalar]:
         return {"at_us": completed}
     due = day_end("ActivityDate", change.values.get("ActivityDate"))
     if done:
-        return {"at_us": change.at_us}
+        return _done_at(change, due)
     return {"at_us": due} if change.says("ActivityDate") else {}
+
+
+def _done_at(change: Change, due_us: int | None) -> dict[str, Scalar]:
+    """When a task was done that does not say it: when that was committed; of a query, when it was due or modified."""
+    if not change.is_queried:
+        return {"at_us": change.at_us}
+    times = [at_us for at_us in (due_us, modified_us(change.values)) if at_us is not None]
+    return {"at_us": min(times)} if times else {}
 
 
 def _meeting_end(change: Change) -> dict[str, Scalar]:

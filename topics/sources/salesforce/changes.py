@@ -128,7 +128,16 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_of_every_record(self) -> bool:
         """Whether it is about all records of the entity, without saying what became of each."""
-        return self.header.record_ids[0].endswith(_EVERY)
+        return any(map(_is_every, self.header.record_ids))
+
+    @property
+    def is_queried(self) -> bool:
+        """Whether it is a record that was queried: of the fields that somebody chose, at any time after its change."""
+        return self.full and not self.whole
+
+
+def _is_every(record_id: str) -> bool:
+    return record_id.endswith(_EVERY)
 
 
 def unwrap(document: dict[str, Any]) -> Body:

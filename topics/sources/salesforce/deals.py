@@ -22,7 +22,7 @@ _READ: dict[str, Coerce] = {
     "close_date": day,
     "created_at": instant,
 }
-_STAGE = "StageName"
+_STAGE, _CREATED = "StageName", "CreatedDate"
 OPPORTUNITY = Table(
     DEALS,
     {
@@ -31,7 +31,7 @@ OPPORTUNITY = Table(
         "Amount": "amount",
         "CurrencyIsoCode": "currency",
         "CloseDate": "close_date",
-        "CreatedDate": "created_at",
+        _CREATED: "created_at",
         "OwnerId": "owner_id",
         "RecordTypeId": "pipeline",
         "ForecastCategoryName": "forecast_category",
@@ -110,10 +110,15 @@ def _keep_creation(fields: dict[str, Scalar], committed_us: int | None) -> None:
 
 
 def _stage_since(names: Fields, change: Change, fields: dict[str, Scalar]) -> int | None:
-    """When a record that was queried entered its stage, where it says so and the stage is Salesforce's own."""
-    if change.whole or not change.full or not names.means(_STAGE, "stage") or fields.get("stage") is None:
+    """When a record that was queried entered its stage, where it says so and the stage is Salesforce's own.
+
+    Where it never left the stage in which it was created, Salesforce says nothing, and it is since then.
+    """
+    if not change.is_queried or STAGE_SINCE not in change.values or fields.get("stage") is None:
         return None
-    since_us = instant(STAGE_SINCE, change.values.get(STAGE_SINCE))
+    if not names.means(_STAGE, "stage"):
+        return None
+    since_us = instant(STAGE_SINCE, change.values[STAGE_SINCE] or change.values.get(_CREATED))
     return since_us if since_us is None or since_us < change.at_us else None
 
 

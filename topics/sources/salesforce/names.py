@@ -5,9 +5,17 @@ from __future__ import annotations
 from topics.events import Scalar
 from topics.sources.field_values import text
 from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.fields import Fields
+from topics.sources.salesforce.subjects import Said
 
 
-def named(change: Change) -> dict[str, Scalar]:
+def said_with_name(names: Fields, change: Change) -> Said:
+    """What a change says about somebody: the fields of the table, and the name."""
+    fields, dirt = names.read(change)
+    return _named(change) | fields, dirt
+
+
+def _named(change: Change) -> dict[str, Scalar]:
     """The `name`, where the change says all of it. Raises RefusedError.
 
     In one piece (users in some shapes, business accounts, records that were queried) or of its parts. On an UPDATE of

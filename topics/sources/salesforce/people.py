@@ -22,7 +22,7 @@ from topics.silences import Silence
 from topics.sources.field_values import flag, text
 from topics.sources.salesforce.changes import Change
 from topics.sources.salesforce.fields import Fields, Table
-from topics.sources.salesforce.names import named
+from topics.sources.salesforce.names import said_with_name
 from topics.sources.salesforce.subjects import Read, Said, Subject, read, stamp
 from topics.sources.source import Source
 
@@ -42,7 +42,8 @@ _CONVERTED = "Converted lead"
 def users(source: Source) -> Read:
     """What the changes of this source's users become."""
     said = partial(_of_user, Fields(USER, source))
-    return partial(read, Subject(said, partial(_changed, user=True), Silence.PERSON_GAP, {"active": False}))
+    subject = Subject(said, partial(_changed, user=True), Silence.PERSON_GAP, gone={"active": False}, back={})
+    return partial(read, subject)
 
 
 def contacts(source: Source) -> Read:
@@ -56,16 +57,11 @@ def leads(source: Source) -> Read:
 
 
 def _buyer(table: Table, source: Source) -> Subject:
-    return Subject(partial(_said, Fields(table, source)), _changed, Silence.PERSON_GAP)
-
-
-def _said(names: Fields, change: Change) -> Said:
-    fields, dirt = names.read(change)
-    return named(change) | fields, dirt
+    return Subject(partial(said_with_name, Fields(table, source)), _changed, Silence.PERSON_GAP)
 
 
 def _of_user(names: Fields, change: Change) -> Said:
-    fields, dirt = _said(names, change)
+    fields, dirt = said_with_name(names, change)
     if fields.get("active") is None:  # a user is active or is not
         fields.pop("active", None)
     return fields, dirt

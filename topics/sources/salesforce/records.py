@@ -61,9 +61,14 @@ def read_record(source_key: str, record: object, read_us: int | None, broker_us:
     return Change(source_key, header, at_us, values, full=not deleted, whole=False)
 
 
+def modified_us(record: Mapping[str, Any]) -> int | None:
+    """When the record was modified last, if the query asked for it. Raises RefusedError."""
+    times = (instant(name, record.get(name)) for name in MODIFIED)
+    return next((at_us for at_us in times if at_us is not None), None)
+
+
 def _at_us(record: Mapping[str, Any], read_us: int | None) -> int:
-    modified = (instant(name, record.get(name)) for name in MODIFIED)
-    times = [at_us for at_us in (*modified, read_us) if at_us is not None]
+    times = [at_us for at_us in (modified_us(record), read_us) if at_us is not None]
     if not times:
         raise RefusedError(Reason.NO_TIME, f"neither {' nor '.join(MODIFIED)} is in the record")
-    return times[0] if read_us is None else max(times)
+    return max(times)

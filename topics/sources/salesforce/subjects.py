@@ -21,6 +21,7 @@ Said: TypeAlias = tuple[dict[str, Scalar], tuple[str, ...]]
 
 _DELETES = frozenset({"DELETE", "GAP_DELETE"})
 REMOVED: Mapping[str, Scalar] = MappingProxyType({"removed": True})
+BACK: Mapping[str, Scalar] = MappingProxyType({"removed": False})
 
 
 def no_ties(_change: Change, _record: str) -> tuple[AnyEvent, ...]:
@@ -31,13 +32,15 @@ def no_ties(_change: Change, _record: str) -> tuple[AnyEvent, ...]:
 class Subject(NamedTuple):
     """An entity. `said`: what a change covers; `event`: what is said of one record; `gap`: what a gap counts as.
 
-    `gone`: the fields of a deleted one. `ties`: what a change says beside that about who is tied to a deal.
+    `gone`: the fields of a deleted one; `back`: of one that is there again. `ties`: what a change says beside that
+    about who is tied to a deal.
     """
 
     said: Callable[[Change], Said]
     event: Callable[[Change, str, dict[str, Scalar]], AnyEvent]
     gap: Silence
     gone: Mapping[str, Scalar] = REMOVED
+    back: Mapping[str, Scalar] = BACK
     ties: Callable[[Change, str], tuple[AnyEvent, ...]] = no_ties
 
 
@@ -52,8 +55,8 @@ def read(subject: Subject, change: Change) -> list[Outcome]:
     if kind in GAPS or change.is_of_every_record:
         return silent(change, subject.gap)
     fields, dirt = subject.said(change)
-    if kind == "UNDELETE" and subject.gone is REMOVED:
-        fields.setdefault("removed", False)
+    if kind == "UNDELETE":
+        fields = {**subject.back, **fields}
     return [_outcome(subject, change, record, (fields, dirt)) for record in change.header.record_ids]
 
 
