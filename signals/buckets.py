@@ -55,6 +55,13 @@ class Buckets(Generic[ValueT]):
         for number in range(self._buckets):
             yield from self._read(number).items()
 
+    def clear(self) -> None:
+        """Delete every key; nothing of the map stays in the store."""
+        for number in range(self._buckets):
+            self._store.put(self._key(number), None)
+        self._store.put(self._name.encode(), None)
+        self._buckets, self._count = 1, 0
+
     def _split(self) -> None:
         """One bucket more, with half of what the oldest unsplit one held."""
         new = self._buckets

@@ -1,4 +1,4 @@
-"""A deal that is to be forgotten: its open signals end without saying anything of it."""
+"""What is to be forgotten: a deal's last words, and records without the one whom they named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Transition, told
+from signals.records import Change, Record, key_of
 from signals.step import State
 from topics.events import Forgotten
 from topics.signals import Resolution, Step
@@ -29,3 +30,21 @@ def last_words(state: State | None, event: Forgotten) -> list[Transition]:
             for one in now.episodes
         ]
     )
+
+
+def names(record: Record, key: str, what: str, subject: str) -> bool:
+    """Whether a record with this key names the subject, as what it is (`what`: the field)."""
+    return any(_names(change, key, what, subject) for change in record.changes)
+
+
+def without(record: Record, key: str, what: str, subject: str) -> Record:
+    """The record as if nobody had stood there."""
+    changes = (
+        _replace(one, fields={**one.fields, what: None}) if _names(one, key, what, subject) else one
+        for one in record.changes
+    )
+    return _replace(record, changes=tuple(changes))
+
+
+def _names(change: Change, key: str, what: str, subject: str) -> bool:
+    return key_of(key.split(":", 1)[0], change.fields.get(what)) == subject

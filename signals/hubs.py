@@ -18,7 +18,16 @@ from signals.keyed import Keyed
 from signals.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged
 from signals.speakers import Sent, Speaker, Voice, appended, itself, of_activity, of_intent
 from signals.stories import Entry, Story, TieChange, changed, heard, lasting, tied
-from topics.events import AccountChanged, ActivityChanged, Order, Origin, PersonChanged, RelationChanged, Scalar
+from topics.events import (
+    AccountChanged,
+    ActivityChanged,
+    Forgotten,
+    Order,
+    Origin,
+    PersonChanged,
+    RelationChanged,
+    Scalar,
+)
 from topics.signals import Signal
 
 #: Activities kept per hub, for ties that come later: as many as a deal keeps. The last ones.
@@ -133,6 +142,23 @@ class Hub:
             yield from self._signals(
                 alone(intents, [*were, before]), alone(intents, [*were, now]), event.at_us, event.origin
             )
+
+    def forget(self, event: Forgotten) -> Iterator[Sent]:
+        """Nothing stays of it. The deals that showed what was known of it hear that it is gone."""
+        facts = self.stories.facts
+        if self._kind != "person" and facts.changes:
+            fields: Fields = dict.fromkeys(facts.known(), None) | {"removed": True}
+            last = Change(event.id, event.at_us, event.seq, fields)
+            gone = Story((*facts.changes, last), facts.count + 1)
+            yield from self._tell(self._itself(facts), self._itself(gone), event.origin)
+        self._store.put(self._name.encode(), None)
+        self._store.put(f"person {self._key}".encode(), None)
+        self._ties.clear()
+
+    def untie(self, deal: str) -> None:
+        """A deal is forgotten: it is told nothing any more."""
+        if self._ties.get(deal) is not None:
+            self._ties.put(deal, None)
 
     def _keep(self, stories: Stories) -> None:
         self._store.put(self._name.encode(), _encode(stories))

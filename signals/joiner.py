@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from signals.alone import intent_of, intent_on_deal
+from signals.forgetting import names, without
 from signals.hubs import Hub, HubKind
 from signals.intents import Intents
 from signals.keyed import Keyed
@@ -24,6 +25,7 @@ from topics.events import (
     ActivityChanged,
     DefinitionsChanged,
     EngagementSeen,
+    Forgotten,
     PeopleEvent,
     PersonChanged,
     RelationChanged,
@@ -85,10 +87,29 @@ class Joiner:
             return _by_hub(one for hub in self._hubs_of(event) for one in hub.facts(event))
         if isinstance(event, EngagementSeen):
             return self._fold_engagement(event, cause)
+        if isinstance(event, Forgotten):
+            return self._forget(event)
         if isinstance(event, DefinitionsChanged):
             self._intents = self._named(event.playbook)
             self._store.put(VERSION_KEY, event.playbook.encode())
         return Joined([], [], [])
+
+    def _forget(self, event: Forgotten) -> Joined:
+        """The subject itself goes; who names it, names it no longer."""
+        said: list[Sent] = []
+        for kind in HUB_KINDS:
+            hub = Hub(kind, event.key, self._store)
+            if event.key != event.subject:
+                hub.untie(event.subject)
+            elif kind == event.what:
+                said += hub.forget(event)
+        for sort in RECORD_KINDS:
+            key = f"{sort} {event.key}".encode()
+            value = self._store.get(key)
+            known = None if value is None else _read_record(value, "")
+            if known is not None and names(known, event.key, event.what, event.subject):
+                self._store.put(key, _encode(without(known, event.key, event.what, event.subject)))
+        return _by_hub(said)
 
     def _fold_told(self, event: ToHub) -> Joined:
         hub = hub_of(event)
@@ -140,7 +161,9 @@ def hub_of(event: ToHub) -> HubKind | None:
     return _HUBS.get(event.via.partition(":")[0])
 
 
-_HUBS: dict[str, HubKind] = {"person": "person", "account": "account", "owner": "owner"}
+HUB_KINDS: tuple[HubKind, ...] = ("person", "account", "owner")
+_HUBS: dict[str, HubKind] = {kind: kind for kind in HUB_KINDS}
+RECORD_KINDS = ("activity", "relation")
 
 
 def record_of(event: ToHub) -> tuple[str, Sort, str]:

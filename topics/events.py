@@ -231,13 +231,15 @@ class IntentSeen(Event, frozen=True, tag="intent_seen"):
 
 
 class Forgotten(Event, frozen=True, tag="forgotten"):
-    """What is known under `key` is to be forgotten: nothing of it stays in state, nor in what is drawn from it.
+    """A subject is to be forgotten: nothing that is known of it stays in state, nor in what is drawn from that.
 
-    On `deal.events` the key is the deal. On `people.events` `entries` are the keys in join's own state that hold it,
-    and the event stands in their partition. What the source says of it later makes it anew.
+    `subject` is its key and `what` says what it is (a buyer is a person, a user of the CRM an owner). On `deal.events`
+    the key is the subject, a deal. On `people.events` it goes to everyone who names the subject, and to itself. What
+    the source says of it later makes it anew.
     """
 
-    entries: tuple[str, ...] = ()
+    subject: str
+    what: Literal["deal", "person", "account", "owner"]
 
 
 class Tick(Event, frozen=True, tag="tick"):

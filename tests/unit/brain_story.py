@@ -161,7 +161,8 @@ def removed(at_us: int, key: str = KEY, merged_into: str | None = None) -> DealR
 
 def forgotten(at_us: int, key: str = KEY) -> Forgotten:
     """The deal is to be forgotten."""
-    return Forgotten(id=_id(at_us, "forgotten", key), key=key, source=SOURCE, at_us=at_us)
+    identity = _id(at_us, "forgotten", key)
+    return Forgotten(id=identity, key=key, source=SOURCE, at_us=at_us, subject=key, what="deal")
 
 
 def gap(at_us: int, key: str = KEY) -> DealGap:
