@@ -18,6 +18,11 @@ _UNDECODABLE = 'fate="undecodable"'
 _UNDECODABLE_JOIN = 'type="undecodable"'
 _TOO_LATE = 'fate="too_late"'
 
+_NOT_BELIEVED = 'outcome=~"unsigned|bad_signature|bad_timestamp|bad_credentials|too_large|encoded|empty"'
+_NOT_NOW = 'outcome=~"away|unanswered|full|failed"'
+_REFUSED = grown("signals_intake_requests_total", _NOT_BELIEVED, by="source", over="10m")
+_TAKEN = grown("signals_intake_requests_total", 'outcome="taken"', by="source", over="10m")
+
 _ROWS = grown("signals_rows_total", by="source", over="10m")
 _BATCHES = grown("signals_engine_batches_total", by="program, topic", over="5m")
 
@@ -115,6 +120,25 @@ ALERTS = Group(
             f"signals:rows_rejected_ratio:rate10m > 0.05 and {_ROWS} >= 100",
             "{{ $value | humanizePercentage }} of the rows of {{ $labels.source }} are rejected",
             "More than 5 % of the rows of {{ $labels.source }} have not been understood for ten minutes.",
+        ),
+        Alert(
+            "SignalsIntakeRefuses",
+            "warning",
+            "ops",
+            "5m",
+            f"{_REFUSED} > 10 and {_REFUSED} > {_TAKEN}",
+            "Most webhooks of {{ $labels.source }} are refused",
+            "Of the webhooks for {{ $labels.source }} within ten minutes {{ $value | humanize }} were refused, "
+            "more than were taken.",
+        ),
+        Alert(
+            "SignalsIntakeAway",
+            "critical",
+            "ops",
+            "2m",
+            f"{grown('signals_intake_requests_total', _NOT_NOW, by='source', over='2m')} > 0",
+            "Webhooks of {{ $labels.source }} cannot be kept",
+            "Webhooks for {{ $labels.source }} are answered 503; their senders send them again for a while only.",
         ),
         Alert(
             "SignalsUndecodable",

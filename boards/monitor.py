@@ -137,6 +137,57 @@ WHAT_COMES_IN = Row(
     ),
 )
 
+WEBHOOKS = Row(
+    "Webhooks",
+    (
+        Panel(
+            "Webhooks by what became of them",
+            "Requests per second to intake, by what they were answered. Only what was taken stands on a raw topic. "
+            "None where no source is fed over HTTP.",
+            LINES,
+            8,
+            (
+                Query(
+                    or_none(per_second("signals_intake_requests_total", by="source, outcome"), "source"),
+                    "{{source}} {{outcome}}",
+                ),
+            ),
+            unit="cps",
+        ),
+        Panel(
+            "Webhooks refused per hour",
+            "Requests within the hour before that were not taken, by the reason.",
+            LINES,
+            8,
+            (
+                Query(
+                    or_none(
+                        grown("signals_intake_requests_total", 'outcome!="taken"', by="source, outcome"), "outcome"
+                    ),
+                    "{{source}} {{outcome}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Time to take a webhook in",
+            "From its headers to the answer 200, which waits for the broker. HubSpot waits for 5 s.",
+            LINES,
+            8,
+            (
+                Query(
+                    or_none(f"({quantile(0.5, 'signals_intake_seconds', by='source', over='5m')})", "source"),
+                    "half within {{source}}",
+                ),
+                Query(
+                    or_none(f"({quantile(0.99, 'signals_intake_seconds', by='source', over='5m')})", "source"),
+                    "99 % within {{source}}",
+                ),
+            ),
+            unit="s",
+        ),
+    ),
+)
+
 IS_IT_IN_TIME = Row(
     "Is it in time?",
     (
@@ -383,5 +434,5 @@ MONITOR = Board(
     description="Whether the monitor is well: what it takes in, how late it is, what it cannot do.",
     since="now-3h",
     refresh="10s",
-    rows=(IS_IT_WELL, WHAT_COMES_IN, IS_IT_IN_TIME, THE_MACHINERY, SLACK, THE_PROCESSES),
+    rows=(IS_IT_WELL, WHAT_COMES_IN, WEBHOOKS, IS_IT_IN_TIME, THE_MACHINERY, SLACK, THE_PROCESSES),
 )

@@ -83,8 +83,9 @@ PROGRAM_DUTIES = (
     ),
     Duty("send", takes=(ALERT_OUTBOX,), keeps=(ALERT_LEDGER,), writes=(ALERT_LOG, REJECTED), reads=(DEFINITIONS,)),
 )
-#: Connectors write what the CRM sends; the others are people at the command line.
+#: `intake` and connectors write what the CRM sends; the others are people at the command line.
 OTHER_DUTIES = (
+    Duty("intake", writes=(RAW_PREFIX,)),
     Duty("connector", writes=(RAW_PREFIX,)),
     Duty(
         "loader",
@@ -99,6 +100,7 @@ OTHER_DUTIES = (
         reads=(DEFINITIONS,),
         transacts=("publish",),
     ),
+    Duty("replayer", writes=(RAW_PREFIX, REJECTED), reads=(REJECTED,), transacts=("replay",)),
     Duty("support", reads=(REJECTED, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LOG)),
 )
 #: Makes the topics and sets them right: `signals topics`, `signals up`.

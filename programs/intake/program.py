@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -33,9 +34,11 @@ from programs.startup import Ready, to_engine
 FAILED, REFUSED = 1, 2
 BROKER_PAUSE_S = 2.0
 WATCH_S = 5.0
-#: Requests under way have their whole deadline to be answered; with the writer's end this stays under ten seconds.
+#: Requests under way have their whole deadline to be answered.
 CLOSE_S = ANSWER_S + 0.5
 STOP_WRITER_S = 3.0
+#: What has not stopped by then is ended: nothing is lost, for what was not acknowledged was not answered 200.
+STOP_S = 9.0
 
 log = structlog.get_logger("intake")
 
@@ -48,6 +51,7 @@ class Intake:
         self.doors: dict[str, Door] = doors(ready)
         self.registry = CollectorRegistry()
         self.bound_port: int | None = None
+        self.overdue = False
         self._listen = (ready.settings.intake.host, ready.settings.intake.port)
         self._lanes = {door.topic: Lanes(door.topic) for door in self.doors.values()}
         metrics = IntakeMetrics(self.registry, sorted({door.source for door in self.doors.values()}))
@@ -70,9 +74,21 @@ class Intake:
             await asyncio.wait([stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
             return max((task.result() for task in beside if task.done()), default=0)
         finally:
-            for task in (stopping, *reversed(beside)):  # the listener first: it answers what is under way
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            stopping.cancel()
+            listener, *others = reversed(beside)
+            await self._ended([[listener], others])  # the listener first: it answers what is under way
+
+    async def _ended(self, groups: list[list[asyncio.Task[int]]]) -> None:
+        """Cancel the groups one after the other, and wait for them as long as there is time."""
+        try:
+            async with asyncio.timeout(STOP_S):
+                for group in groups:
+                    for task in group:
+                        task.cancel()
+                    await asyncio.gather(*group, return_exceptions=True)
+        except TimeoutError:
+            self.overdue = True
+            log.error("did not stop in time", seconds=STOP_S)  # noqa: TRY400  # where it stands is in no code of ours
 
     def _works(self) -> dict[str, Callable[[], Awaitable[int]]]:
         return {"web": self._serve_web, "writer": self._write, "listener": self._serve}
@@ -153,13 +169,15 @@ async def _watched(name: str, work: Callable[[], Awaitable[int]]) -> int:
 
 def run(intake: Intake) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure, 2 where the broker refuses us (logged)."""
-    return asyncio.run(_run(intake))
+    code = asyncio.run(_run(intake))
+    if intake.overdue:
+        sys.stderr.flush()
+        os._exit(FAILED)  # a thread or a client hangs: waiting for it would take for ever
+    return code
 
 
 async def _run(intake: Intake) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    code = await intake.run(stop)
-    sys.stderr.flush()
-    return code
+    return await intake.run(stop)

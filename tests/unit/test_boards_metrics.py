@@ -13,6 +13,8 @@ from prometheus_client.core import Metric
 from alerts.metrics import Metrics
 from boards.generate import BOARDS, rules
 from engine.metrics import EngineMetrics, Readiness
+from programs.intake.answers import Outcome
+from programs.intake.metrics import IntakeMetrics
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 
 #: Every label that a metric may have, and what bounds it.
@@ -61,6 +63,7 @@ def registry() -> CollectorRegistry:
     DetectMetrics(made, list)
     Metrics(made)
     EngineMetrics(made, "detect")
+    IntakeMetrics(made, ["crm/default"])
     made.register(Readiness("detect", {"broker": lambda: None}))
     ProcessCollector(registry=made)
     return made
@@ -131,11 +134,20 @@ def test_the_check_itself_would_see_a_label_that_names_a_deal() -> None:
     assert LABELS["signals_transitions_total"] == {"kind", "severity", "transition"}
 
 
+def test_every_outcome_that_an_alert_of_intake_names_is_one() -> None:
+    rules_ = [rule["expr"] for group in rules()["groups"] for rule in group["rules"] if "alert" in rule]
+    asked = [each for expr in rules_ if "intake" in expr for each in re.findall(r'outcome=~?"([a-z_|]+)"', expr)]
+    assert {name for each in asked for name in each.split("|")} <= set(Outcome)
+    assert any("bad_signature" in each for each in asked)
+    assert any("away" in each for each in asked)
+
+
 def test_counters_that_alerts_read_begin_at_zero() -> None:
     """`increase` does not see the first sample of a series, so the first failure must not be the first sample."""
     made = registry()
     for name, labels in (
         ("signals_rows_total", {"source": "salesforce/default", "outcome": "rejected"}),
+        ("signals_intake_requests_total", {"source": "crm/default", "outcome": "bad_signature"}),
         ("signals_events_total", {"fate": "too_late"}),
         ("signals_events_total", {"fate": "undecodable"}),
         ("signals_alerts_messages_total", {"op": "post", "outcome": "gave_up"}),

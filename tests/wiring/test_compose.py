@@ -21,14 +21,15 @@ from boards.generate import BOARDS, FOLDER
 from boards.rules import JOB
 from engine.embedded import EmbeddedBroker
 from programs.cli import COMMANDS, load
-from programs.configuration import FILE_VARIABLE, VARIABLES
-from programs.settings import PROGRAMS
+from programs.configuration import FILE_VARIABLE, VARIABLES, WEBHOOK_KINDS, secret_variable
+from programs.intake.doors import doors
+from programs.settings import INTAKE, PORTED, PROGRAMS
 from programs.startup import Ready, prepare
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("topics", *PROGRAMS)
+OURS = ("topics", *PORTED)
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -66,9 +67,16 @@ def composed(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     ours = ("GRAFANA_", "SIGNALS_", "SLACK_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     (folder / "empty.env").touch()
-    words = ["--file", str(ROOT / "docker-compose.yml"), "--env-file", str(folder / "empty.env"), "config"]
+    words = [
+        "--file",
+        str(ROOT / "docker-compose.yml"),
+        "--env-file",
+        str(folder / "empty.env"),
+        "--profile",
+        "webhooks",
+    ]
     return subprocess.run(
-        [*command, *words], env=kept | environ, capture_output=True, text=True, timeout=60, check=False
+        [*command, *words, "config"], env=kept | environ, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -89,7 +97,7 @@ def test_without_a_grafana_password_nothing_starts(tmp_path: Path) -> None:
 
 def test_every_program_is_a_service_and_the_topics_come_first() -> None:
     assert set(SERVICES) == {*OURS, "kafka", "prometheus", "grafana"}
-    for name in PROGRAMS:
+    for name in PORTED:
         assert SERVICES[name]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
     assert SERVICES["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
     assert SERVICES["topics"]["restart"] == "no"
@@ -110,26 +118,49 @@ def test_the_command_of_a_service_is_one_of_the_program(service: str) -> None:
 @pytest.mark.parametrize("service", OURS)
 def test_every_variable_is_one_that_is_read(service: str) -> None:
     known = {variable.name for variable in VARIABLES} | {FILE_VARIABLE}
+    known |= {secret_variable(kind) for kind in WEBHOOK_KINDS} if service == INTAKE else set()
     assert environment(service).keys() <= known
 
 
-@pytest.mark.parametrize("service", PROGRAMS)
+@pytest.mark.parametrize("service", PORTED)
 def test_a_program_can_use_its_settings_and_answers_where_it_is_asked(service: str, tmp_path: Path) -> None:
     settings = as_inside(service, tmp_path).settings
     port = settings.web.port(service)
     assert settings.web.host == "0.0.0.0"  # noqa: S104 - of its own container
-    assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    inlet = settings.intake.port
+    ports = [port, inlet] if service == INTAKE else [port]
+    assert SERVICES[service]["ports"] == [f"127.0.0.1:{each}:{each}" for each in ports]
     ask = SERVICES[service]["healthcheck"]["test"]
     assert ask[:3] == ["CMD", "python", "-c"]
     assert f"'http://127.0.0.1:{port}/healthz'" in ask[3]
     compile(ask[3], "healthcheck", "exec")
-    scraped = PROMETHEUS["scrape_configs"][0]["static_configs"]
-    assert {"targets": [f"{service}:{port}"], "labels": {"program": service}} in scraped
+    scraped = PROMETHEUS["scrape_configs"][0]
+    if service == INTAKE:  # it may not run, or several times: found by its name
+        assert scraped["dns_sd_configs"] == [{"names": [service], "type": "A", "port": port}]
+        assert [each["replacement"] for each in scraped["relabel_configs"]] == [service]
+    else:
+        assert {"targets": [f"{service}:{port}"], "labels": {"program": service}} in scraped["static_configs"]
     assert str(settings.broker.bootstrap) in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
 def test_only_the_program_that_speaks_to_slack_has_its_token() -> None:
     assert [name for name in SERVICES if "SLACK_BOT_TOKEN" in SERVICES[name].get("environment", {})] == ["send"]
+
+
+def test_webhooks_are_taken_in_only_where_it_is_asked_for_and_only_there_are_their_secrets() -> None:
+    assert [name for name, said in SERVICES.items() if "profiles" in said] == [INTAKE]
+    secrets = {secret_variable(kind) for kind in WEBHOOK_KINDS}
+    for name, said in SERVICES.items():
+        assert (secrets <= said.get("environment", {}).keys()) == (name == INTAKE)
+        assert name == INTAKE or not secrets & said.get("environment", {}).keys()
+
+
+def test_the_source_of_webhooks_that_is_shown_can_be_used(tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "settings" / "signals.toml").read_text(encoding="utf-8")
+    (tmp_path / "signals.toml").write_text(re.sub(r"(?m)^# (?=\[\[|\w+ = (?!\"playbook))", "", text))
+    told = environment(INTAKE) | {"SIGNALS_INTAKE_PUBLIC_URL": "https://x.example", secret_variable("hubspot"): "s"}
+    opened = doors(prepare({**told, FILE_VARIABLE: "signals.toml"}, tmp_path))
+    assert list(opened) == ["/hubspot/hubspot"]
 
 
 def test_every_mounted_file_is_there_and_read_only() -> None:

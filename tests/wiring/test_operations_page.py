@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from programs.settings import PROGRAMS, WebSettings
+from programs.intake.program import Intake
+from programs.settings import INTAKE, PORTED, PROGRAMS, WebSettings
 from programs.startup import prepare
 from programs.wiring import BUILDS
 
@@ -24,10 +25,11 @@ def rows_under(head: str) -> list[tuple[str, str]]:
 def test_every_check_is_explained_with_the_program_that_has_it(tmp_path: Path) -> None:
     ready = prepare({}, tmp_path)
     checks = {name: set(BUILDS[name](ready, "127.0.0.1:1").ready_checks) for name in PROGRAMS}
+    checks[INTAKE] = set(_intake(tmp_path).ready_checks)
     explained = dict(rows_under("| check | fails while |"))
     everywhere = set.intersection(*checks.values())
     for check in set.union(*checks.values()):
-        having = [name for name in PROGRAMS if check in checks[name]]
+        having = [name for name in PORTED if check in checks[name]]
         expected = "" if check in everywhere or len(having) > 1 else f" ({having[0]})"
         assert explained.get(check) == expected, check
     assert explained.keys() - set.union(*checks.values()) == {"loop"}, "the server itself says that one"
@@ -35,7 +37,12 @@ def test_every_check_is_explained_with_the_program_that_has_it(tmp_path: Path) -
 
 def test_the_ports_are_the_ones_that_are_listened_on() -> None:
     ports = dict(re.findall(r"(\w+) (910\d)", PAGE))
-    assert {name: str(WebSettings().port(name)) for name in PROGRAMS} == ports
+    assert {name: str(WebSettings().port(name)) for name in PORTED} == ports
+
+
+def _intake(folder: Path) -> Intake:
+    (folder / "signals.toml").write_text('[[sources]]\nname = "crm"\nkind = "hubspot"\nwebhook = {insecure = true}\n')
+    return Intake(prepare({}, folder), "127.0.0.1:1")
 
 
 @pytest.mark.parametrize(("event", "_"), rows_under("| event | says |"))

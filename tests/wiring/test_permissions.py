@@ -82,7 +82,7 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
 
 def test_a_transaction_is_named_after_its_program_alone(ready: Ready) -> None:
     named = [one for one in grants(topics_of(ready), prefix="") if one.resource is Resource.TRANSACTIONAL_ID]
-    names = [*((name, name) for name in PROGRAMS), ("publisher", "publish")]
+    names = [*((name, name) for name in PROGRAMS), ("publisher", "publish"), ("replayer", "replay")]
     assert [(one.user, one.name, one.prefixed) for one in named] == [(user, f"{name}.", True) for user, name in names]
     assert not [one for one in PROGRAMS for other in PROGRAMS if one != other and other.startswith(f"{one}.")]
 
