@@ -29,7 +29,7 @@ from signals.intents import Intents
 from signals.joiner import HOPS, Joiner, ToHub, hop_of, record_of
 from signals.judge import Panel, Stored, Watch, run
 from signals.keyed import DictStore
-from signals.records import in_order
+from signals.records import change_of, in_order
 from signals.rules import Rules
 from signals.ties import Ties
 from topics.events import (
@@ -273,10 +273,11 @@ def _join_hub(heard: list[StoredPeople], intents: Intents, found: Joined) -> Non
 
 
 def _place(one: StoredPeople) -> tuple[int, int, int, str]:
-    """The place of an event in what its hearer knows: where what it was told of stands (`signals.records.Change`)."""
+    """Where an event stands in what its hearer knows."""
     event = one.event
-    told = event.change if isinstance(event, ActivityChanged | RelationChanged) else ""
-    return (event.at_us, *event.seq, told or event.id)
+    if isinstance(event, ActivityChanged | RelationChanged):
+        return change_of(event).place
+    return (event.at_us, *event.seq, event.id)
 
 
 class Judged(NamedTuple):

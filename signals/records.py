@@ -50,7 +50,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def place(self) -> Place:
         """Where it stands among the changes, whatever arrived first."""
-        return (self.at_us, *self.seq, self.id)
+        return (self.at_us, *self.seq, self.id + self.told)
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -125,7 +125,7 @@ def fold_record(sort: Sort, key: str, state: Record | None, event: Told, name: s
     if twin is None and (not state.changes or state.changes[-1].place < change.place):
         *_, before = (None, *known_at(sort, key, state.changes))
         known = after(sort, key, before, change)
-        said = [voice.say(change, *one, 0) for one in heard(sort, change, before, known)]
+        said = [voice.say(change, *one) for one in heard(sort, change, before, known)]
         return Record(_capped((*state.changes, change)), state.count + 1, known_as), said
     others = [one for one in state.changes if one is not twin]
     changes = tuple(sorted(others if is_taken_back(event) else (*others, change), key=_place))
@@ -151,7 +151,7 @@ def in_order(sort: Sort, key: str, events: Iterable[Told], name: str) -> Iterato
         count += 1
         voice = Voice(sort, key, name, count, event.origin)
         for one in heard(sort, change, before, known):
-            yield voice.say(change, *one, 0), event
+            yield voice.say(change, *one), event
 
 
 def known_at(sort: Sort, key: str, changes: Iterable[Change]) -> Iterator[Known]:
@@ -194,10 +194,13 @@ class Voice(NamedTuple):
     version: int
     origin: Origin
 
-    def say(self, change: Change, target: Target, fields: Fields, index: int) -> Told:
-        """What a target hears at a change. The id sorts by version, so of two at one instant the later is the last."""
-        of_change = event_id(change.told, change.id) if change.told else change.id
-        identity = f"{self.version:06x}{index:02x}{event_id(of_change, *target)[:12]}"
+    def say(self, change: Change, target: Target, fields: Fields) -> Told:
+        """What a target hears at a change.
+
+        The id is the same in each version, and begins as that of the change: events of one instant are in the order of
+        their ids here and there.
+        """
+        identity = change.id[:_OF_CHANGE] + event_id(self.key, change.told, change.id)[:_OF_RECORD]
         return self.sort.make(
             self.name,
             id=identity,
@@ -207,10 +210,14 @@ class Voice(NamedTuple):
             seq=change.seq,
             origin=self.origin,
             fields=fields,
-            change=of_change,
+            change=identity,
             version=self.version,
             via=target.via,
         )
+
+
+#: An id has twenty hex digits: so many are the beginning of the change's, and so many tell records apart.
+_OF_CHANGE, _OF_RECORD = 14, 6
 
 
 def _put_right(voice: Voice, was: tuple[Change, ...], now: tuple[Change, ...], since: Place) -> list[Told]:
@@ -220,8 +227,8 @@ def _put_right(voice: Voice, was: tuple[Change, ...], now: tuple[Change, ...], s
     for change, target, fields in _outputs(voice, now):
         before.pop((change.id, change.told, target), None)
         if change.place >= since:
-            said.append(voice.say(change, target, fields, min(len(said), 255)))
-    said += [voice.say(change, target, voice.sort.taken_back(target), 0) for change, target in before.values()]
+            said.append(voice.say(change, target, fields))
+    said += [voice.say(change, target, voice.sort.taken_back(target)) for change, target in before.values()]
     return said
 
 

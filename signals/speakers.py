@@ -82,31 +82,33 @@ class Voice(NamedTuple):
         if before == now:
             return
         said, taken_back = difference(before, now)
-        for index, one in said:
-            yield self.say(one, index)
+        for one in said:
+            yield self.say(one)
         for one in taken_back:
-            yield self.say(one, 0, taken_back=True)
+            yield self.say(one, taken_back=True)
 
-    def say(self, heard: Heard, index: int = 0, *, taken_back: bool = False) -> Sent:
+    def say(self, heard: Heard, *, taken_back: bool = False) -> Sent:
         """What the deal hears at one place.
 
-        The id is after those of sources (hex digits), so that at one instant a deal names its account first, and then
-        hears of it. It sorts by version, so that of two at one instant the later is the last; but for intents, which
-        are anchors of signals: there is one per instant.
+        The id is the same in each version, since signals are anchored at it. It is after those of sources (hex digits):
+        at one instant a deal names its account first, and then hears of it.
         """
-        change = event_id(self.hub, self.speaker.name, heard.id)
-        number = "" if self.speaker.window_us is not None else f"{self.version:06x}{index:02x}"
+        identity = f"v{heard.id[:_OF_CAUSE]}{event_id(self.hub, self.speaker.name, heard.id)[:_OF_STORY]}"
         return self.speaker.make(
             fields=None if taken_back else heard.fields,
-            id=f"v{number}{change[:11]}",
+            id=identity,
             key=self.deal,
             source=self.deal.split(":", 1)[0],
             at_us=heard.at_us,
             seq=heard.seq,
             origin=self.origin,
-            change=change,
+            change=identity,
             version=self.version,
         )
+
+
+#: So many digits are the beginning of the causing event's id, which keep the order, and so many tell stories apart.
+_OF_CAUSE, _OF_STORY = 13, 6
 
 
 def appended(was: Story, now: Story, entry: Entry) -> list[Heard] | None:

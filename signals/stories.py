@@ -112,9 +112,9 @@ def _place_and_record(one: tuple[Place, str, TieChange | Change]) -> tuple[Place
 
 
 class Difference(NamedTuple):
-    """What is to be said, each with its number, and what is to be taken back."""
+    """What is to be said, and what is to be taken back."""
 
-    said: list[tuple[int, Heard]]
+    said: list[Heard]
     taken_back: list[Heard]
 
 
@@ -126,7 +126,7 @@ def difference(before: list[Heard], now: list[Heard]) -> Difference:
             break
         same += 1
     left = {one.id for one in now}
-    return Difference(list(enumerate(now))[same:], [one for one in before[same:] if one.id not in left])
+    return Difference(now[same:], [one for one in before[same:] if one.id not in left])
 
 
 def changed(story: Story, change: Change) -> Story | None:

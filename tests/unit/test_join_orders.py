@@ -12,7 +12,6 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.deal import Deal
 from signals.emit import view_of
 from signals.history import AT_REST, Reading, joined_at_once, judged
 from signals.intents import intents_of
@@ -279,9 +278,12 @@ def open_of(signals: list[Signal]) -> set[tuple[str, str]]:
 
 def shown(watch: Watch) -> dict[str, Any]:
     """A deal as people see it, and its activities and intents without what says in which order they came."""
-    deal: Deal = watch.deal
+    deal = watch.deal
+    view = msgspec.to_builtins(view_of(RULES, watch))
+    if deal.removed:  # nobody lets time pass for it
+        del view["as_of"], view["last_contact_at"]
     return {
-        "view": msgspec.to_builtins(view_of(RULES, watch)),
+        "view": view,
         "fields": deal.fields,
         "activities": {
             name: msgspec.structs.replace(one, mark=None) for name, one in deal.activities.items() if not one.removed
