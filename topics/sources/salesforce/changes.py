@@ -58,7 +58,7 @@ _EVERY = "*"
 _RecordId = Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9_-]{1,64}|[A-Za-z0-9]{3}\*)\Z")]
 _Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Names = tuple[Annotated[str, Meta(max_length=600)], ...] | None
-_MAX_WRAPPERS = 4
+_MAX_WRAPPERS = 3
 
 
 class Header(msgspec.Struct, frozen=True, rename="camel"):
@@ -128,7 +128,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_of_every_record(self) -> bool:
         """Whether it is about all records of the entity, without saying what became of each."""
-        return any(map(_is_every, self.header.record_ids))
+        ids = self.header.record_ids
+        return _EVERY in (ids[0] if len(ids) == 1 else "".join(ids))
 
     @property
     def is_queried(self) -> bool:
@@ -136,29 +137,21 @@ class Change(msgspec.Struct, frozen=True, gc=False):
         return self.full and not self.whole
 
 
-def _is_every(record_id: str) -> bool:
-    return record_id.endswith(_EVERY)
-
-
-def unwrap(document: dict[str, Any]) -> Body:
-    """The body that holds ChangeEventHeader. Raises RefusedError: no_header."""
+def unwrap(document: dict[str, Any]) -> Body | None:
+    """The body that holds ChangeEventHeader; None where there is none."""
     if type(document.get(HEADER)) is dict:
         return Body(document)
-    sparse = False
-    body: object = document
+    sparse, wrapper = False, document
     for _ in range(_MAX_WRAPPERS):
-        if not isinstance(body, dict):
-            break
-        if isinstance(body.get(HEADER), dict):
+        body = wrapper.get("data") or wrapper.get("payload")
+        if type(body) is not dict:
+            return None
+        # CometD's schema is an id, and its replayId is in `event`; Connect's is an object, and other clients have none.
+        sparse = sparse or type(wrapper.get("schema")) is str or type(wrapper.get("event")) is dict
+        if type(body.get(HEADER)) is dict:
             return Body(body, sparse)
-        sparse = sparse or _is_cometd(body)
-        body = body.get("data") or body.get("payload")
-    raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload")
-
-
-def _is_cometd(wrapper: Mapping[str, Any]) -> bool:
-    """Connect's schema is an object, and other clients have none; CometD's is an id, and its replayId is in `event`."""
-    return isinstance(wrapper.get("schema"), str) or isinstance(wrapper.get("event"), dict)
+        wrapper = body
+    return None
 
 
 def rows_of(body: Body) -> int:

@@ -11,7 +11,7 @@ from datetime import date
 
 from topics.instants import DAY_US
 from topics.sources import field_values
-from topics.sources.field_values import FIRST_DAY, LAST_DAY
+from topics.sources.field_values import FIRST_DAY, LAST_DAY, midnight
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = FIRST_DAY.toordinal() - _EPOCH, LAST_DAY.toordinal() - _EPOCH
@@ -20,13 +20,12 @@ _DAY_MS = DAY_US // 1000
 
 def day(name: str, value: object) -> str | None:
     """A calendar day as ISO text. Raises RefusedError."""
-    return field_values.day(name, _epoch_ms(value))
+    if type(value) is int and _FIRST <= value <= _LAST:
+        value *= _DAY_MS
+    return field_values.day(name, value)
 
 
 def day_end(name: str, value: object) -> int | None:
     """The first microsecond after a calendar day in UTC. Raises RefusedError."""
-    return field_values.day_end(name, _epoch_ms(value))
-
-
-def _epoch_ms(value: object) -> object:
-    return value * _DAY_MS if type(value) is int and _FIRST <= value <= _LAST else value
+    iso = day(name, value)
+    return None if iso is None else midnight(iso) + DAY_US

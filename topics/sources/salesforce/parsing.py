@@ -61,10 +61,9 @@ def _parse(rules: Rules, record: RawRecord) -> list[Outcome]:
         return [Silent(Silence.TOMBSTONE)]
     try:
         document = json_object(value)
-        queried = None if HEADER in document else records_in(document)
-        if queried is not None:
-            return that_fit(value, _read_records(rules, queried, record))
         body = unwrap(document)
+        if body is None:
+            return that_fit(value, _read_records(rules, records_in(document), record))
     except RefusedError as fault:
         return [Rejected(fault.reason, fault.detail)]
     try:

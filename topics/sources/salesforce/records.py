@@ -17,7 +17,7 @@ from typing import Any
 from topics.events import event_id
 from topics.sources.field_values import event_time, instant
 from topics.sources.refusals import Reason, RefusedError, shown
-from topics.sources.salesforce.changes import Change, read_header
+from topics.sources.salesforce.changes import HEADER, Change, read_header
 
 MODIFIED = ("SystemModstamp", "LastModifiedDate")
 #: Since when the stage is what it is, which a re-read need not say: what it was before is known.
@@ -25,13 +25,15 @@ STAGE_SINCE = "LastStageChangeDate"
 _ATTRIBUTES = "attributes"
 
 
-def records_in(document: Mapping[str, Any]) -> list[Any] | None:
-    """The records that the document is or holds; None where it is something else."""
+def records_in(document: Mapping[str, Any]) -> list[Any]:
+    """The records that the document is or holds. Raises RefusedError: no_header, as it holds no change either."""
     if _is_record(document):
         return [document]
     page = document.get("result", document)
     records = page.get("records") if isinstance(page, dict) else None
-    return records if isinstance(records, list) else None
+    if not isinstance(records, list):
+        raise RefusedError(Reason.NO_HEADER, f"no {HEADER} in the document or under data and payload, and no records")
+    return records
 
 
 def _is_record(document: Mapping[str, Any]) -> bool:

@@ -24,11 +24,6 @@ REMOVED: Mapping[str, Scalar] = MappingProxyType({"removed": True})
 BACK: Mapping[str, Scalar] = MappingProxyType({"removed": False})
 
 
-def no_ties(_change: Change, _record: str) -> tuple[AnyEvent, ...]:
-    """What most changes say about who is tied to whom."""
-    return ()
-
-
 class Subject(NamedTuple):
     """An entity. `said`: what a change covers; `event`: what is said of one record; `gap`: what a gap counts as.
 
@@ -41,7 +36,7 @@ class Subject(NamedTuple):
     gap: Silence
     gone: Mapping[str, Scalar] = REMOVED
     back: Mapping[str, Scalar] = BACK
-    ties: Callable[[Change, str], tuple[AnyEvent, ...]] = no_ties
+    ties: Callable[[Change, str], tuple[AnyEvent, ...]] | None = None
 
 
 def read(subject: Subject, change: Change) -> list[Outcome]:
@@ -57,15 +52,14 @@ def read(subject: Subject, change: Change) -> list[Outcome]:
     fields, dirt = subject.said(change)
     if kind == "UNDELETE":
         fields = {**subject.back, **fields}
-    return [_outcome(subject, change, record, (fields, dirt)) for record in change.header.record_ids]
-
-
-def _outcome(subject: Subject, change: Change, record: str, said: Said) -> Outcome:
-    fields, dirt = said
-    events = subject.ties(change, record)
-    if fields:
-        events = (subject.event(change, record, fields), *events)
-    return Accepted(events, "", dirt + change.dirt) if events else Silent(Silence.NOTHING_MAPPED)
+    dirt += change.dirt
+    outcomes: list[Outcome] = []
+    for record in change.header.record_ids:
+        events: tuple[AnyEvent, ...] = (subject.event(change, record, fields),) if fields else ()
+        if subject.ties is not None:
+            events += subject.ties(change, record)
+        outcomes.append(Accepted(events, "", dirt) if events else Silent(Silence.NOTHING_MAPPED))
+    return outcomes
 
 
 def silent(change: Change, reason: Silence) -> list[Outcome]:
