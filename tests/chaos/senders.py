@@ -69,6 +69,11 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
     def log(self) -> str:
         """All that it said."""
         return (self._folder / "intake.log").read_text(errors="replace")
