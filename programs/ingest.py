@@ -19,7 +19,7 @@ from signals.metrics import InputMetrics
 from signals.ties import Ties
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX, REJECTED
 from topics.codec import encode
-from topics.events import CONTROLS, AnyEvent, PeopleEvent
+from topics.events import CONTROLS, AnyEvent, LoadEnded, LoadStarted, PeopleEvent
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
 from topics.rejections import Position, rejections_of
 from topics.sources.health import SourceHealth
@@ -130,10 +130,11 @@ def _refused(source: str, record: Record, raw: RawRecord, outcomes: Iterable[Out
 
 
 def _marked(events: Iterable[AnyEvent], record: Record) -> Iterable[AnyEvent]:
-    """The events of a record, as history where its loader says so."""
+    """The events of a record, as history where its loader says so: whose load has its own beginning and end."""
     if (ORIGIN_HEADER, b"backfill") not in record.headers:
         return events
-    return [msgspec.structs.replace(event, origin="backfill") for event in events]
+    history = (event for event in events if not isinstance(event, LoadStarted | LoadEnded))
+    return [msgspec.structs.replace(event, origin="backfill") for event in history]
 
 
 _OF_PEOPLE = frozenset(get_args(PeopleEvent)) - frozenset(CONTROLS)

@@ -63,7 +63,7 @@ PROGRAM_DUTIES = (
         "join",
         takes=(PEOPLE_EVENTS,),
         keeps=(STATE_JOIN,),
-        writes=(DEAL_EVENTS, DEAL_SIGNALS, REJECTED),
+        writes=(DEAL_EVENTS, PEOPLE_EVENTS, DEAL_SIGNALS, REJECTED),
         reads=(DEFINITIONS,),
     ),
     Duty(

@@ -93,7 +93,7 @@ _DELETE, _COMPACT = Cleanup.DELETE, Cleanup.COMPACT
 TOPICS: tuple[Topic, ...] = (
     Topic(
         PEOPLE_EVENTS,
-        "activity, person or account",
+        "activity, tie, person, account or owner",
         "PeopleEvent",
         _DELETE,
         30,
