@@ -272,4 +272,4 @@ def test_the_example_comments_out_only_settings_that_exist(tmp_path: Path) -> No
     (tmp_path / "signals.toml").write_text(shown)
     settings = load_settings({"SIGNALS_BROKER_PASSWORD": "pw"}, tmp_path)
     assert settings.sources[0].schemas["Opportunity"][0] == "ChangeEventHeader"
-    assert settings.sources[0].fields == {"Budget__c": "budget_confirmed"}
+    assert settings.sources[0].fields == {"Budget__c": "budget_confirmed", "Account.Vertical__c": "industry"}
