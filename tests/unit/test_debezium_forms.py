@@ -223,6 +223,29 @@ def test_a_create_is_a_full_record_of_a_deal_that_came_into_being() -> None:
     assert (created.full, created.created, created.origin) == (True, True, "live")
 
 
+UNSENT = "__debezium_unavailable_value"
+
+
+def test_a_value_that_was_not_sent_is_as_it_was() -> None:
+    """It stands before the change where all of the row does, else nothing is said of it."""
+    (known,) = read(UPDATE | {"before": ROW, "after": ROW | {"stage": UNSENT}})
+    assert isinstance(known, Accepted)
+    assert known == Accepted((msgspec.structs.replace(event(UPDATE), id=known.events[0].id),))
+    (unknown,) = read(UPDATE | {"before": KEY, "after": ROW | {"stage": UNSENT}})
+    assert isinstance(unknown, Accepted)
+    (said,) = unknown.events
+    assert isinstance(said, DealChanged)
+    assert (said.fields, said.full, unknown.dirt) == ({"amount": 100.5}, False, ("not_sent.stage",))
+
+
+def test_a_column_that_the_table_does_not_have_is_told_each_time() -> None:
+    (outcome,) = read(envelope("u", {"id": 7, "amount": 5}))
+    assert isinstance(outcome, Accepted)
+    (said,) = outcome.events
+    assert isinstance(said, DealChanged)
+    assert (said.fields, said.full, outcome.dirt) == ({"amount": 5.0}, True, ("not_sent.stage",))
+
+
 @pytest.mark.parametrize("source", [{"snapshot": "true"}, {"snapshot": True}, {"snapshot": "incremental"}, {}])
 @pytest.mark.parametrize("op", ["r", "c"])
 def test_a_snapshot_says_where_a_deal_is_not_since_when(op: str, source: dict[str, object]) -> None:

@@ -61,13 +61,15 @@ Types: TypeAlias = Mapping[str, Mapping[str, Any]]
 class Change(NamedTuple):
     """What happened to a row.
 
-    `row`: the state after a change, before a delete (perhaps only its key). `types`: the schema of its columns, where
+    `row`: the state after a change, before a delete (perhaps only its key). `before`: that before a change, as far as
+    it was sent. `types`: the schema of its columns, where
     it was sent. `key`: the record's key as JSON. `moved_to`, `moved_from`: the other key of a row whose key changed.
     `at_us` is None where the source's time is not known, `snapshot` empty for a change of the log.
     """
 
     op: str
     row: Row
+    before: Row
     types: Types
     source: Mapping[str, Any]
     key: object
@@ -149,10 +151,11 @@ def _of_envelope(
         if op in ROW_OPS and (op != "d" or row is not None):
             raise RefusedError(Reason.WRONG_TYPE, f"{part}: expected a row, got {shown(row)}")
         row = {}
-    at_us = _clock(source)
+    at_us, before = _clock(source), payload.get("before")
     return Change(
         op=op,
         row=row,
+        before=before if isinstance(before, dict) else {},
         types=_types(_member(schema, part)),
         source=source,
         key=key,

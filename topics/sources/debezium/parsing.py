@@ -1,12 +1,12 @@
 """Debezium: the changes of a database's tables, through a mapping file, to events.
 
-One record is one row (a batch of CloudEvents: one per event). How a record says what changed is in `changes`,
-how values are written in `values`; here is what a change means:
+One record is one row (a batch of CloudEvents: one per event). How a record says what changed is in `changes`, how
+values are written in `values`; here is what a change means:
 
-* `c`, `u` and `r` carry the whole row, so they are full records unless a mapped column was not sent. Only `c` says that
-  a deal came into being; a snapshot (`r`, or any create with the snapshot's mark) says where a deal is, not since when:
-  its events are history (`backfill`), and the first and last rows of a snapshot hold the source's deals back in
-  between, by a lease.
+* `c`, `u` and `r` carry the whole row, so they are full records unless the value of a mapped column was not sent. Only
+  `c` says that a deal came into being; a snapshot (`r`, or any create with the snapshot's mark) says where a deal is,
+  not since when: its events are history (`backfill`), and the first and last rows of a snapshot hold the source's deals
+  back in between, by a lease.
 * `d` removes; of a row whose key changed, the deal goes on under its new key.
 * `t` (truncate) does not say which deals are gone: all of the source are suspect until they are read again. Of other
   tables it is silent, and so is `m`, a message.

@@ -48,7 +48,11 @@ class _Cell(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What the columns of a row say, by target. `full`: every mapped column was sent. `removed`: the row is no more."""
+    """What the columns of a row say, by target. `removed`: the row is no more.
+
+    `full`: no column is missing whose value the table has. One that the row does not have at all is not captured, or
+    gone: nothing will ever be known of it.
+    """
 
     fields: dict[str, Scalar]
     full: bool
@@ -135,8 +139,11 @@ class TableRows:
         for name, to, read, prefix in self._cells:
             value = row.get(name)
             meaning = read(value, types.get(name)) if name in row else None
+            if meaning is None and name in row and name in change.before:
+                value = change.before[name]  # what is not sent is unchanged
+                meaning = read(value, types.get(name))
             if meaning is None:
-                full = False
+                full = full and name not in row
                 dirt.append(f"{Dirt.NOT_SENT}.{name}")
                 continue
             dirt += meaning.dirt

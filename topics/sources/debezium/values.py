@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from topics.silences import Dirt
-from topics.sources.cells import FIRST_EPOCH, Raw
+from topics.sources.cells import Raw
 from topics.sources.columns import Meaning, reading
 from topics.sources.debezium.mapping import EPOCHS, DatabaseColumn
 from topics.sources.debezium.mapping import Mapping as DatabaseMapping
@@ -31,6 +31,8 @@ from topics.sources.refusals import Reason, RefusedError, shown
 _DATES = (ValueType.DAY, ValueType.INSTANT)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- digits of a calendar: the zone is added where it is known
 _ISO_DAY = 10  # characters
+#: No CRM has counted a time before: what seems earlier was counted in a larger unit.
+_FIRST_EPOCH = "1980"
 #: More than any database's numeric has, less than what would take long to write down.
 _MOST_DIGITS_BYTES, _MOST_SCALE = 64, 128
 
@@ -203,7 +205,7 @@ def _declared(name: str, column: DatabaseColumn, value: Raw) -> Raw | _Typed:
     if epoch == "epoch_days":
         return _named(name, _epoch_day, value, None)
     digits = _named(name, _from_epoch, value, EPOCHS[epoch]).isoformat()
-    if value and digits < FIRST_EPOCH.isoformat():
+    if value and digits < _FIRST_EPOCH:
         raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)} is far off: perhaps it is not in {epoch}")
     return _Typed(digits, naive=True) if column.local else _Typed(digits + "+00:00")
 
