@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from signals.intents import Intents
-from signals.records import Change, Fields
+from signals.records import Change, Fields, shortened
 from signals.stories import Entry
 from topics.events import EngagementSeen, IntentSeen, Origin
 from topics.instants import rfc3339
@@ -36,7 +36,7 @@ def intent_of(intents: Intents, event: EngagementSeen, cause: Cause) -> Intent |
     name = intents.name_of(event)
     if name is None:
         return None
-    change = Change(event.id, event.at_us, event.seq, event.data)
+    change = Change(event.id, event.at_us, event.seq, shortened(event.data))
     return Intent(change, name, intents.window_us, event.person, event.account, cause, intents.version)
 
 

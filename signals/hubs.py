@@ -15,7 +15,7 @@ from signals.alone import Intent, alone, corrected, opened
 from signals.buckets import Buckets
 from signals.deal import is_true
 from signals.keyed import Keyed
-from signals.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged
+from signals.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged, shortened
 from signals.speakers import Sent, Speaker, Voice, appended, itself, of_activity, of_intent
 from signals.stories import Entry, Story, TieChange, changed, heard, lasting, tied
 from topics.events import (
@@ -87,7 +87,7 @@ class Hub:
         """A change of what is known of itself."""
         stories = self.stories
         kept = PERSON_FIELDS.get(self._kind)
-        fields = {name: value for name, value in event.fields.items() if kept is None or name in kept}
+        fields = shortened({name: value for name, value in event.fields.items() if kept is None or name in kept})
         now = changed(stories.facts, Change(event.id, event.at_us, event.seq, fields))
         if now is None:
             return

@@ -31,6 +31,10 @@ MAX_TOLD = 128
 #: Whom an activity concerns, at most: Salesforce relates a task to 50 people. Of more, the first by name.
 MAX_TARGETS = 64
 
+#: Characters of a text that are kept of an account's fields and of an engagement's data: what a criterion compares, not
+#: a description. An account of 800 fields is then told in one message.
+MAX_TEXT = 1024
+
 _replace = msgspec.structs.replace
 
 
@@ -276,3 +280,11 @@ def key_of(prefix: str, value: Scalar) -> str:
     """The key of one who is named by key or by id; empty for nobody."""
     text = "" if value is None else str(value)
     return text if not text or text.startswith(f"{prefix}:") else deal_key(prefix, text)
+
+
+def shortened(fields: Fields) -> Fields:
+    """The fields with long texts cut off."""
+    for value in fields.values():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            return {name: one[:MAX_TEXT] if isinstance(one, str) else one for name, one in fields.items()}
+    return fields

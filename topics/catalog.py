@@ -188,10 +188,11 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         STATE_JOIN,
-        "activity, person or account",
+        "activity, tie, person, account or owner",
         "state",
         _COMPACT,
         None,
+        max_message_bytes=DEAL_MAX_BYTES,
         doc="the state of join",
         personal="as people.events",
     ),
