@@ -9,8 +9,9 @@ The choices where Salesforce leaves several readings:
 * Of a buyer nothing is kept but name, e-mail, title and account. A lead's account is the one it was converted into.
 * A lead that was converted into an opportunity is tied to it, so that what the lead did counts for the deal. The
   conversion is one transaction of several events, in any order: the lead's own event names all, so the tie is in it.
-* Of merged contacts, leads and accounts Salesforce deletes all but one and moves what hung on the others by changes of
-  its own (a role's ContactId, an opportunity's AccountId), so a merge needs no event of its own here.
+* Of merged contacts, leads and accounts Salesforce deletes all but one, and the delete does not name the one that is
+  left (MasterRecordId is on the record in the bin, not in the event). What hung on the others is moved; where that
+  comes as changes (a role's ContactId, an opportunity's AccountId) they say all there is to say.
 """
 
 from __future__ import annotations
