@@ -167,6 +167,7 @@ SENTINELS: list[tuple[str, object, dict[str, Any], str | None]] = [
     ("the last microsecond", "9999-12-31T23:59:59.999999Z", INSTANT, DEBEZIUM + "ZonedTimestamp"),
     ("text", "9999-12-31", DAY, None),
     ("zero", 0, DAY, DEBEZIUM + "Date"),
+    ("infinity", 9_223_372_036_825_200_000, INSTANT, DEBEZIUM + "MicroTimestamp"),
     ("zero in seconds", 0, _in("epoch_s"), None),
 ]
 
@@ -175,7 +176,7 @@ SENTINELS: list[tuple[str, object, dict[str, Any], str | None]] = [
     ("raw", "column", "kind"), [case[1:] for case in SENTINELS], ids=[case[0] for case in SENTINELS]
 )
 def test_a_declared_sentinel_is_empty(raw: object, column: dict[str, Any], kind: str | None) -> None:
-    mapping = BERLIN | {"nulls": ["", "9999-12-31", "1970-01-01"]}
+    mapping = BERLIN | {"nulls": ["", "9999-12-31", "1970-01-01", "9223372036825200000"]}
     assert value(raw, column, kind, mapping) is None
     assert value("2024-06-15T10:00:00Z", column | {"format": ()}, None, mapping) is not None
 

@@ -165,6 +165,7 @@ def reader_of(mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> Re
     iso = column.model_copy(update={"format": ("iso",)}) if column.type in _DATES else column
     of_typed = reading(plain, name, iso)
     of_declared = reading(mapping, name, column if column.format else iso)
+    empty = Meaning(None, (f"{Dirt.EMPTY}.{name}",) if column.required else ())
     is_unavailable = unavailable(mapping.unavailable)
     needs_zone = column.type is ValueType.INSTANT and not mapping.says_zone
 
@@ -175,6 +176,8 @@ def reader_of(mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> Re
             return None
         if kind is None and column.type is ValueType.TEXT and isinstance(value, str):
             return of_declared(value)
+        if isinstance(value, int) and not isinstance(value, bool) and str(value) in nulls:
+            return empty
         said = _named(name, native, value, kind)
         if not isinstance(said, _Typed):
             said = _declared(name, column, said)
@@ -183,7 +186,7 @@ def reader_of(mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> Re
                 raise RefusedError(Reason.NO_ZONE, f"{name}: {shown(said)}")
             return of_declared(said)
         if said.text in nulls or (column.type in _DATES and said.text[:_ISO_DAY] in nulls):
-            return Meaning(None, (f"{Dirt.EMPTY}.{name}",) if column.required else ())
+            return empty
         if needs_zone and said.naive:
             raise RefusedError(Reason.NO_ZONE, f"{name}: {shown(said.text)}")
         return of_typed(said.text)
