@@ -23,7 +23,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Installation(NamedTuple):
-    """A running product. `metrics`: where each program answers Prometheus; `pids`: the programs' and the broker's."""
+    """A running product. `metrics`: where each program answers Prometheus; `pids` has the broker and us, too."""
 
     broker: Broker
     metrics: Mapping[str, str]
@@ -53,7 +53,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             metrics = _addresses(said, up)
             _wait_until_ready(metrics, wrong)
             kafka = cluster.nodes[0].process
-            pids = _children(up.pid) | ({} if kafka is None else {"kafka": kafka.pid})
+            pids = _children(up.pid) | ({} if kafka is None else {"kafka": kafka.pid}) | {"bench": os.getpid()}
             yield Installation(Broker(cluster.servers), metrics, pids)
         finally:
             up.terminate()

@@ -1,4 +1,4 @@
-"""One connection of a program to the broker for all its transactions: who leads, who coordinates, ask and be answered.
+"""A program's connections to the broker for all its transactions: who leads, who coordinates, ask and be answered.
 
 aiokafka's transactional producer brings a client, connections and a task of its own each; a program needs one per
 partition. Here they share aiokafka's client, and each `engine.transactions.Transaction` speaks for itself.
@@ -7,14 +7,15 @@ partition. Here they share aiokafka's client, and each `engine.transactions.Tran
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Collection, Mapping
-from enum import IntEnum
+from enum import Enum, auto
 from typing import Any
 
 import structlog
-from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import KafkaError, NodeNotReadyError, RequestTimedOutError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
@@ -44,15 +45,19 @@ LONG_PAUSE_S = 0.2
 
 WARN_EVERY_S = 5.0
 
+WAYS = 4
+"""Connections of each line to a node, which answers what comes over one in turn: a transaction asks five times, so with
+one for all of them the lanes of a program waited for each other most of their time."""
+
 Place = tuple[str, int]
 
 
-class Line(IntEnum):
-    """Connections to a node: it answers each in order, so what may take long has its own. aiokafka's two, and ours."""
+class Line(Enum):
+    """Kinds of connections to a node: what may take long has its own, so that nothing else waits for it."""
 
-    WRITING = ConnectionGroup.DEFAULT.value
-    COORDINATING = ConnectionGroup.COORDINATION.value
-    LOADING = 2
+    WRITING = auto()
+    COORDINATING = auto()
+    LOADING = auto()
 
 
 class Link:
@@ -65,6 +70,7 @@ class Link:
         self._coordinators: dict[tuple[int, str], int] = {}
         self._warned_s: dict[str, float] = {}
         self._silent_until_s: dict[int, float] = {}
+        self._ways = itertools.cycle(range(WAYS))
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` when no broker answers."""
@@ -83,14 +89,21 @@ class Link:
         if made is not None:
             await made.close()
 
-    async def send(self, node: int, request: object, line: Line = Line.WRITING) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
-        """Ask a node. Raises `NodeNotReadyError` where nothing was sent; any other `KafkaError` leaves that open."""
+    def next_way(self) -> int:
+        """The connections that the next transaction uses: all in turn."""
+        return next(self._ways)
+
+    async def send(self, node: int, request: object, line: Line = Line.WRITING, way: int = 0) -> Any:  # noqa: ANN401  # aiokafka's answers have no type
+        """Ask a node, over one of the line's connections.
+
+        Raises `NodeNotReadyError` where nothing was sent; any other `KafkaError` leaves that open.
+        """
         if self._silent(node):
             msg = f"node {node} did not answer a moment ago"
             raise NodeNotReadyError(msg)
         asked_s = time.monotonic()
         try:
-            return await self._client.send(node, request, group=line)
+            return await self._client.send(node, request, group=(line, way))
         except (NodeNotReadyError, RequestTimedOutError):
             frozen = time.monotonic() - asked_s > REQUEST_TIMEOUT_MS / 2000
             if frozen and len(self._client.cluster.brokers()) > 1:

@@ -63,6 +63,7 @@ class Transaction:
         self._link = link
         self._group = group
         self._max_batch_bytes = max_batch_bytes
+        self._way = link.next_way()
         self._producer = -1
         self._epoch = -1
         self._sequences: dict[Place, int] = defaultdict(int)
@@ -183,7 +184,7 @@ class Transaction:
             by_topic[topic].append((partition, batch.data))
         request = ProduceRequest(self.name, ALL_REPLICAS, REQUEST_TIMEOUT_MS, list(by_topic.items()))
         try:
-            answer = await self._link.send(node, request)
+            answer = await self._link.send(node, request, Line.WRITING, self._way)
         except NodeNotReadyError:
             return {}
         except KafkaError as error:
@@ -217,7 +218,7 @@ class Transaction:
         while True:
             node = await find()
             try:
-                answer = await self._link.send(node, request, Line.COORDINATING)
+                answer = await self._link.send(node, request, Line.COORDINATING, self._way)
             except NodeNotReadyError as error:  # it was not sent
                 await patience.pause(repr(error))
                 continue

@@ -29,6 +29,7 @@ from engine.admin import read_all
 from engine.children import dies_with_parent
 from engine.embedded import free_port
 from engine.settings import Broker
+from programs.configuration import secret_variable
 from programs.intake.signatures import SIGNATURE_V3, TIMESTAMP, Signed, hubspot_v3
 from programs.settings import INTAKE, PORTED
 
@@ -41,8 +42,8 @@ SETTINGS = f"""
 [intake]
 public_url = "{PUBLIC_URL}"
 [[sources]]
-name = "{SOURCE}"
 kind = "hubspot"
+name = "{SOURCE}"
 """
 #: HubSpot gives up on an answer after five seconds.
 HUBSPOT_S = 5.0
@@ -54,16 +55,16 @@ STOP_S = 10.0
 class Program:
     """`signals intake` as a process, on free ports that stay its own when it is started again."""
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    def __init__(self, folder: Path, broker: Broker, source: str) -> None:
         self.port, self._web_port = free_port(), free_port()
         self._folder = folder
-        (folder / "signals.toml").write_text(SETTINGS)
+        (folder / "signals.toml").write_text(SETTINGS.replace(f'"{SOURCE}"', f'"{source}"'))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALS_", "SLACK_"))}
         self._environ: Mapping[str, str] = kept | {
             "SIGNALS_BROKER": broker.servers,
             "SIGNALS_INTAKE_PORT": str(self.port),
             "SIGNALS_WEB_PORT": str(self._web_port - PORTED.index(INTAKE)),
-            f"SIGNALS_SOURCE_{SOURCE.upper()}_SECRET": SECRET,
+            secret_variable(source): SECRET,
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -129,9 +130,9 @@ class Program:
 
 
 @contextmanager
-def program(folder: Path, broker: Broker) -> Iterator[Program]:
-    """An intake that is gone at the end, whatever happens."""
-    running = Program(folder, broker)
+def program(folder: Path, broker: Broker, source: str = SOURCE) -> Iterator[Program]:
+    """An intake for one source that is gone at the end, whatever happens."""
+    running = Program(folder, broker, source)
     try:
         running.start()
         yield running
@@ -214,10 +215,10 @@ def body_of(number: int, pad: int = 300) -> bytes:
     return json.dumps([{"eventId": number, "pad": f"{number:x}" * (pad // len(f"{number:x}"))}]).encode()
 
 
-def signed(body: bytes) -> dict[str, str]:
+def signed(body: bytes, source: str = SOURCE) -> dict[str, str]:
     """The headers that go with it, signed now."""
     timestamp = str(int(time.time() * 1000))
-    signature = hubspot_v3(SECRET.encode(), Signed("POST", PUBLIC_URL + PATH, body), timestamp)
+    signature = hubspot_v3(SECRET.encode(), Signed("POST", f"{PUBLIC_URL}/hubspot/{source}", body), timestamp)
     return {SIGNATURE_V3: signature, TIMESTAMP: timestamp}
 
 

@@ -53,7 +53,7 @@ class Scripted(Link):
         """Noted."""
         self.forgotten += 1
 
-    async def send(self, node: int, request: Any, line: Line = Line.WRITING) -> Any:  # noqa: ANN401, ARG002  # the link's
+    async def send(self, node: int, request: Any, line: Line = Line.WRITING, way: int = 0) -> Any:  # noqa: ANN401, ARG002  # the link's
         """What the script says next."""
         what = type(request).__name__.removesuffix("Request")
         self.asked.append(what)
