@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from topics.silences import Dirt
@@ -28,6 +28,10 @@ from topics.sources.debezium.positions import whole
 from topics.sources.mapping_parts import ValueType
 from topics.sources.refusals import Reason, RefusedError, shown
 
+ValueT = TypeVar("ValueT")
+AboutT = TypeVar("AboutT")
+SaidT = TypeVar("SaidT")
+
 _DATES = (ValueType.DAY, ValueType.INSTANT)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- digits of a calendar: the zone is added where it is known
 _ISO_DAY = 10  # characters
@@ -35,6 +39,7 @@ _ISO_DAY = 10  # characters
 _FIRST_EPOCH = "1980"
 #: More than any database's numeric has, less than what would take long to write down.
 _MOST_DIGITS_BYTES, _MOST_SCALE = 64, 128
+_LONGEST_ID = 255  # characters
 
 #: A column's part of the connect schema; None where it was not sent.
 Type: TypeAlias = Mapping[str, Any] | None
@@ -155,62 +160,76 @@ def identity(name: str, value: object, kind: Type) -> str:
     return text
 
 
-_LONGEST_ID = 255
-
-
 def reader_of(mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> ReadValue:
     """How the values of a column are read. They raise RefusedError and UnreadableError."""
-    nulls = frozenset((*mapping.nulls, *column.nulls))
-    plain = mapping.model_copy(update={"decimal": ".", "thousands": ""})
-    iso = column.model_copy(update={"format": ("iso",)}) if column.type in _DATES else column
-    of_typed = reading(plain, name, iso)
-    of_declared = reading(mapping, name, column if column.format else iso)
-    empty = Meaning(None, (f"{Dirt.EMPTY}.{name}",) if column.required else ())
-    is_unavailable = unavailable(mapping.unavailable)
-    needs_zone = column.type is ValueType.INSTANT and not mapping.says_zone
+    return _Reader(mapping, name, column).read
 
-    def read(value: object, kind: Type) -> Said:
+
+class _Reader:
+    """A column, compiled: its values as their type says, and where that says nothing, as the column does."""
+
+    def __init__(self, mapping: DatabaseMapping, name: str, column: DatabaseColumn) -> None:
+        self._name, self._column = name, column
+        self._is_date, self._is_text = column.type in _DATES, column.type is ValueType.TEXT
+        self._nulls = frozenset((*mapping.nulls, *column.nulls))
+        self._empty = Meaning(None, (f"{Dirt.EMPTY}.{name}",) if column.required else ())
+        self._needs_zone = column.type is ValueType.INSTANT and not mapping.says_zone
+        self._is_unavailable = unavailable(mapping.unavailable)
+        iso = column.model_copy(update={"format": ("iso",)}) if self._is_date else column
+        plain = mapping.model_copy(update={"decimal": ".", "thousands": ""})
+        self._of_typed = reading(plain, name, iso)
+        self._of_declared = reading(mapping, name, column if column.format else iso)
+
+    def read(self, value: object, kind: Type) -> Said:
+        """What a value of this type says; None where it was not sent."""
         if value is None:
-            return of_declared(None)
-        if is_unavailable(value):
+            return self._of_declared(None)
+        if self._is_unavailable(value):
             return None
-        if kind is None and column.type is ValueType.TEXT and isinstance(value, str):
-            return of_declared(value)
-        if isinstance(value, int) and not isinstance(value, bool) and str(value) in nulls:
-            return empty
-        said = _named(name, native, value, kind)
+        if self._is_text and kind is None and isinstance(value, str):
+            return self._of_declared(value)
+        if isinstance(value, int) and str(value) in self._nulls:
+            return self._empty
+        said = _named(self._name, native, value, kind)
         if not isinstance(said, _Typed):
-            said = _declared(name, column, said)
-        if not isinstance(said, _Typed):
-            if needs_zone and isinstance(said, str) and said not in nulls and _is_naive(said):
-                raise RefusedError(Reason.NO_ZONE, f"{name}: {shown(said)}")
-            return of_declared(said)
-        if said.text in nulls or (column.type in _DATES and said.text[:_ISO_DAY] in nulls):
-            return empty
-        if needs_zone and said.naive:
-            raise RefusedError(Reason.NO_ZONE, f"{name}: {shown(said.text)}")
-        return of_typed(said.text)
+            said = self._declared(said)
+        return self._typed(said) if isinstance(said, _Typed) else self._plain(said)
 
-    return read
+    def _typed(self, said: _Typed) -> Meaning:
+        text = said.text
+        if text in self._nulls or (self._is_date and text[:_ISO_DAY] in self._nulls):
+            return self._empty
+        if self._needs_zone and said.naive:
+            raise RefusedError(Reason.NO_ZONE, f"{self._name}: {shown(text)}")
+        return self._of_typed(text)
 
+    def _plain(self, said: Raw) -> Meaning:
+        if self._needs_zone and isinstance(said, str) and said not in self._nulls and _is_naive(said):
+            raise RefusedError(Reason.NO_ZONE, f"{self._name}: {shown(said)}")
+        return self._of_declared(said)
 
-def _declared(name: str, column: DatabaseColumn, value: Raw) -> Raw | _Typed:
-    """A value without a semantic type, as the mapping says that it is written."""
-    if column.type is ValueType.BOOL and value in (0, 1):
-        return bool(value)
-    if column.scale is not None and isinstance(value, str):
-        return _Typed(_named(name, decimal_text, value, column.scale))
-    if column.type not in _DATES or not isinstance(value, int | float) or isinstance(value, bool):
-        return value
-    epoch = column.epoch
-    if epoch is None or isinstance(value, float):
-        raise RefusedError(Reason.NO_FORMAT, f"{name}: {shown(value)} is a date in no declared format")
-    if epoch == "epoch_days":
-        return _named(name, _epoch_day, value, None)
-    digits = _named(name, _from_epoch, value, EPOCHS[epoch]).isoformat()
-    if value and digits < _FIRST_EPOCH:
-        raise RefusedError(Reason.ABSURD_DATE, f"{name}: {shown(value)} is far off: perhaps it is not in {epoch}")
-    return _Typed(digits, naive=True) if column.local else _Typed(digits + "+00:00")
+    def _declared(self, value: Raw) -> Raw | _Typed:
+        """A value without a semantic type, as the mapping says that it is written."""
+        column = self._column
+        if column.type is ValueType.BOOL and value in (0, 1):
+            return bool(value)
+        if column.scale is not None and isinstance(value, str):
+            return _Typed(_named(self._name, decimal_text, value, column.scale))
+        if not self._is_date or not isinstance(value, int | float) or isinstance(value, bool):
+            return value
+        return self._counted(value)
+
+    def _counted(self, value: float) -> _Typed:
+        """A date that is a number."""
+        epoch = self._column.epoch
+        if epoch is None or isinstance(value, float):
+            raise RefusedError(Reason.NO_FORMAT, f"{self._name}: {shown(value)} is a date in no declared format")
+        if epoch == "epoch_days":
+            return _named(self._name, _epoch_day, value, None)
+        digits = _named(self._name, _from_epoch, value, EPOCHS[epoch]).isoformat()
+        if value and digits < _FIRST_EPOCH:
+            raise RefusedError(Reason.ABSURD_DATE, f"{self._name}: {shown(value)} is far off: is it in {epoch}?")
+        return _Typed(digits, naive=True) if self._column.local else _Typed(digits + "+00:00")
 
 
 def _is_naive(text: str) -> bool:
@@ -220,7 +239,7 @@ def _is_naive(text: str) -> bool:
         return False  # of another format, which names a zone
 
 
-def _named(name: str, read: Callable[[Any, Any], Any], value: object, about: object) -> Any:  # noqa: ANN401 - what `read` gives
+def _named(name: str, read: Callable[[ValueT, AboutT], SaidT], value: ValueT, about: AboutT) -> SaidT:
     """What a value says. Raises RefusedError with the column's name before its detail."""
     try:
         return read(value, about)
