@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfoNotFoundError
@@ -92,6 +92,11 @@ def as_tuple(value: object) -> object:
 Formats = Annotated[tuple[Format, ...], BeforeValidator(as_tuple)]
 
 
+def _as_text(value: object) -> object:
+    """YAML reads 2024-01-31 as a day."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
 class When(Part):
     """Where the time of an event stands, and how it is written. A `day` means its midnight in the mapping's zone.
 
@@ -101,7 +106,7 @@ class When(Part):
 
     column: ColumnName | None = None
     name: Pattern | None = Field(default=None, description="a regular expression; its group is the date")
-    constant: str | None = None
+    constant: Annotated[str, BeforeValidator(_as_text)] | None = None
     type: Literal[ValueType.DAY, ValueType.INSTANT]
     format: Formats
 
