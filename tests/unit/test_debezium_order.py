@@ -155,14 +155,13 @@ def parse() -> Parser:
     return parser(as_source("crm", MAPPING))
 
 
+UNSENT = "__debezium_unavailable_value"
 ids = st.integers(1, 2)
 ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "deals": st.fixed_dictionaries(
         {
             "id": ids,
-            "stage": st.sampled_from(
-                ["Qualification", "Proposal/Price Quote", "Closed Won", "__debezium_unavailable_value"]
-            ),
+            "stage": st.sampled_from(["Qualification", "Proposal/Price Quote", "Closed Won", UNSENT]),
             "amount": st.none() | st.integers(1, 9).map(lambda n: n * 1000),
             "close": st.none() | st.sampled_from(["2024-01-20", "2024-03-31"]),
             "owner": ids,
@@ -216,6 +215,31 @@ def test_any_order_and_repeats_end_in_the_same_deals(data: st.DataObject) -> Non
     in_order = replay([(parse(), RawRecord(None, value)) for value in log], rules(), END_US)
     assert ended(at_rest) == ended(in_order)
     assert ended(arrived(shuffled)) == ended(arrived(log))
+    views = {view.deal_id: view for view in at_rest.views(rules())}
+    for deal, row in table_of_deals(log).items():
+        view = views[str(deal)]
+        if row is None:
+            assert view.outcome == "removed"
+        else:
+            said = (view.stage, view.amount, view.close_date, view.owner_id)
+            assert said == (row["stage"] or "", row["amount"], row["close"] or "", str(row["owner"]))
+
+
+def table_of_deals(log: list[bytes]) -> dict[int, dict[str, Any] | None]:
+    """What the database says at the end: the rows by id, None for one that was deleted."""
+    table: dict[int, dict[str, Any] | None] = {}
+    stages: dict[int, str | None] = {}
+    for value in log:
+        change = msgspec.json.decode(value)
+        if change["source"]["table"] != "deals":
+            continue
+        row = change["after"]
+        if row is not None and row["stage"] == UNSENT:
+            row["stage"] = stages.get(row["id"])
+        table[(row or change["before"])["id"]] = row
+        if row is not None:
+            stages[row["id"]] = row["stage"]
+    return table
 
 
 def test_of_one_instant_the_later_place_in_the_log_counts() -> None:
@@ -281,3 +305,41 @@ def test_what_a_snapshot_reads_is_quiet_until_its_last_row_is_folded() -> None:
         [(parse(), row) for row in rows[:1]], rules(), START_US + DAY_US, tick_every_us=MINUTE_US
     )
     assert Kind.CONTACT_GAP in {signal.kind for signal in unheld.signals}
+
+
+def change(
+    op: str, row: dict[str, Any], minute: int, headers: tuple[tuple[str, bytes], ...] = (), **source: object
+) -> RawRecord:
+    """A change of the table of deals, that many minutes after the start."""
+    at_us = START_US + minute * MINUTE_US
+    part = {"before": row, "after": None} if op in "dt" else {"before": None, "after": row}
+    document = {"op": op, **part, "source": {"table": "deals", "ts_us": at_us, "lsn": minute + 1, **source}}
+    return RawRecord(None, msgspec.json.encode(document), headers, at_us + MINUTE_US)
+
+
+DEAL = {"id": 1, "stage": "Proposal/Price Quote", "amount": 5, "close": "2024-12-31", "owner": 1, "account": 1}
+
+
+def test_a_deal_whose_key_changes_goes_on_under_the_new_one() -> None:
+    moves = [
+        change("d", {"id": 1}, 5, (("__debezium.newkey", b'{"id": 3}'),)),
+        change("c", DEAL | {"id": 3}, 5, (("__debezium.oldkey", b'{"id": 1}'),)),
+    ]
+    for order in (moves, moves[::-1]):
+        replayed = replay_as_arrived([(parse(), one) for one in (change("c", DEAL, 0), *order)], rules(), END_US)
+        old, new = replayed.views(rules())
+        assert (old.key, old.outcome, new.key, new.outcome) == ("crm/acme:1", "removed", "crm/acme:3", "open")
+        assert (new.stage, new.suspect, new.loading) == ("Proposal/Price Quote", False, False)
+
+
+def test_after_a_truncate_deals_are_suspect_until_they_are_read_again() -> None:
+    records = [change("c", DEAL, 0), change("c", DEAL | {"id": 2}, 0, lsn=2), change("t", {}, 5)]
+    again = change("r", DEAL, 9, snapshot="incremental")
+
+    def suspects(*arrived: RawRecord) -> list[bool]:
+        replayed = replay_as_arrived([(parse(), one) for one in arrived], rules(), END_US)
+        return [view.suspect for view in replayed.views(rules())]
+
+    assert suspects(*records) == [True, True]
+    assert suspects(*records, again) == [False, True]
+    assert suspects(*records[:2], again, records[2]) == [False, True]
