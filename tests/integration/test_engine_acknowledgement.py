@@ -58,11 +58,14 @@ def test_an_exception_in_a_batch_ends_the_worker_and_loses_nothing(broker: Broke
     assert_all_done(plan, broker)
 
 
+@pytest.mark.parametrize("stops", [2, pytest.param(10, marks=pytest.mark.chaos)])
 @slow_on_embedded
-def test_ten_stops_in_mid_batch_lose_nothing_and_repeat_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
+def test_stops_in_mid_batch_lose_nothing_and_repeat_nothing(
+    broker: Broker, fresh: str, tmp_path: Path, stops: int
+) -> None:
     prepare(broker, fresh, 2, 4 * RECORDS)
     plan = Plan(broker.servers, fresh, str(tmp_path), delay_s=0.15)
-    for _ in range(10):
+    for _ in range(stops):
         with worker(plan) as stopping:
             stopping.until(stopping.in_a_batch)
             began = time.monotonic()
@@ -88,6 +91,7 @@ def test_a_batch_too_slow_to_wait_for_is_done_again(broker: Broker, fresh: str, 
     assert_all_done(slow, broker)
 
 
+@pytest.mark.chaos
 @on_kafka
 def test_a_second_worker_in_mid_batch_loses_nothing(broker: Broker, fresh: str, tmp_path: Path) -> None:
     prepare(broker, fresh, 4, 2 * RECORDS)
@@ -164,6 +168,7 @@ def test_a_kill_at_any_boundary_repeats_nothing(
     assert_all_done(plan, broker)
 
 
+@pytest.mark.chaos
 @on_kafka
 def test_a_worker_that_froze_in_a_transaction_is_fenced_and_goes_on(
     broker: Broker, fresh: str, tmp_path: Path, session_s: float
