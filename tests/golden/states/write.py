@@ -1,7 +1,8 @@
 """Writes the golden file of the present form of states: `python -m tests.golden.states.write` in a release's tree.
 
 To be run once, by whoever is about to change the form, before the change: the file then stays, and every later release
-must read it (`tests/unit/test_brain_migrations.py`). `schema_1.json` was written like this by the tree of cbd3eb1, `schema_2.json` by that of f2d2609.
+must read it (`tests/unit/test_brain_migrations.py`). `schema_1.json` was written like this by the tree of cbd3eb1,
+`schema_2.json` by that of f2d2609.
 
 The file: `states` and `meta` are the store of a partition as the release left it (base64); `means` what each state
 says, by the names of its fields; `then` further events, and `says` what that release says of them.
