@@ -118,6 +118,15 @@ def test_history_comes_first_and_by_its_own_times() -> None:
     assert found[1].fields == {"stage": "contractsent"}
 
 
+def test_since_when_the_stage_is_what_it_is_may_be_all_the_history() -> None:
+    since = {"dealstage": "contractsent", "hs_v2_date_entered_current_stage": "2023-12-24T09:00:00Z"}
+    then, now = (one for one in events(record(properties=since)) if isinstance(one, DealChanged))
+    assert (then.at_us, then.fields, then.full) == (us("2023-12-24T09:00:00Z"), {"stage": "contractsent"}, False)
+    assert (now.fields, now.full) == ({"stage": "contractsent"}, True)
+    told = {"dealstage": [{"value": "contractsent", "timestamp": "2023-12-25T09:00:00Z"}]}
+    assert len(events(record(properties=since, propertiesWithHistory=told))) == len((then, now))
+
+
 @pytest.mark.parametrize(
     ("versions", "reason"), [("x", "wrong_type"), ([{"value": "x"}], "no_time"), ([7], "no_time")], ids=str
 )

@@ -509,12 +509,32 @@ def test_records_of_the_api_are_dated_by_when_they_were_read_or_changed_after() 
     deal, call, lead, none = outcomes(page, read_at="2024-02-01T00:00:00Z")
     assert isinstance(deal, Accepted)
     assert isinstance(call, Accepted)
-    assert [one.at_us for one in (*deal.events, *call.events)] == [us("2024-02-01T00:00:00Z")] * 3
-    assert deal.events[0].full  # type: ignore[union-attr]  # a deal comes first
+    since, whole, tie = deal.events
+    assert [one.at_us for one in (whole, tie, *call.events)] == [us("2024-02-01T00:00:00Z")] * 3
+    assert isinstance(since, DealChanged)
+    assert isinstance(whole, DealChanged)
+    assert (whole.full, since.full, since.fields) == (True, False, {"stage": "2"})
     assert lead == Silent("entity_not_read")
     assert isinstance(none, Rejected)
-    assert first(DEAL).at_us == us("2024-01-01T10:00:00Z")
+    assert events(DEAL)[1].at_us == us("2024-01-01T10:00:00Z")
     assert reason({name: value for name, value in DEAL.items() if not name.endswith("_time")}) == "no_time"
+
+
+@pytest.mark.parametrize(
+    ("said", "since", "stage"),
+    [
+        ({}, "2023-12-01T09:00:00Z", "2"),
+        ({"stage_change_time": "2023-12-24T09:00:00Z"}, "2023-12-24T09:00:00Z", "2"),
+        ({"status": "won", "won_time": "2023-12-31T09:00:00Z"}, "2023-12-31T09:00:00Z", "won"),
+        ({"status": "lost", "lost_time": None}, None, None),
+    ],
+    ids=str,
+)
+def test_a_record_says_since_when_a_deal_is_in_its_stage(
+    said: dict[str, object], since: str | None, stage: str | None
+) -> None:
+    found = [one for one in events(DEAL | said) if isinstance(one, DealChanged) and not one.full]
+    assert [(one.at_us, one.fields) for one in found] == ([] if since is None else [(us(since), {"stage": stage})])
 
 
 needs_published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published payloads lie beside the checkout")

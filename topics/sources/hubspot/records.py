@@ -33,7 +33,7 @@ _DEAL = "0-3"
 #: Where a record says when it last changed, the best place first.
 _MODIFIED = ("hs_lastmodifieddate", "lastmodifieddate")
 _STAGE = "dealstage"
-_CREATED = "createdate"
+_STAGE_SINCE = "hs_v2_date_entered_current_stage"
 #: How the API writes the association without a label, where there are labels.
 _UNLABELLED = "_unlabeled"
 _TO = "_to_"
@@ -119,12 +119,9 @@ def _deal(rules: Rules, said: Statement, identity: str, record: Record) -> Itera
 
 def _history(rules: Rules, said: Statement, identity: str, record: Record) -> Iterator[DealChanged]:
     """The deal's earlier values, one event per instant at which any of them was set."""
-    history = record.get("propertiesWithHistory")
-    if not isinstance(history, dict):
-        return
     properties = rules.properties[Kind.DEAL]
     dated: dict[int, dict[str, object]] = {}
-    for name, versions in history.items():
+    for name, versions in _histories(record).items():
         if properties.meaning(name) is not None:
             for at_us, value in _versions(name, versions):
                 dated.setdefault(at_us, {})[name] = value
@@ -133,6 +130,17 @@ def _history(rules: Rules, said: Statement, identity: str, record: Record) -> It
             identity=f"history\x1f{at_us}\x1f{id_of(encode(values).decode())}", at_us=event_time("timestamp", at_us, 0)
         )
         yield then.deal(identity, properties.read(values))
+
+
+def _histories(record: Record) -> Mapping[str, object]:
+    """Versions of properties by name. Since when the stage is what it is may be all that is told of it."""
+    history = record.get("propertiesWithHistory")
+    histories = history if isinstance(history, dict) else {}
+    properties = record["properties"]
+    since = properties.get(_STAGE_SINCE)
+    if not since or _STAGE in histories or not properties.get(_STAGE):
+        return histories
+    return {**histories, _STAGE: [{"value": properties[_STAGE], "timestamp": since}]}
 
 
 def _versions(name: str, versions: object) -> Iterator[tuple[int, object]]:
