@@ -216,13 +216,15 @@ def produce_together(broker: Broker, outputs: Iterable[Output], transactional_id
 
 
 @contextmanager
-def transacting(broker: Broker, transactional_id: str) -> Iterator[Callable[[Iterable[Output]], int]]:
-    """A writer whose every call is one transaction, as `produce_together`.
+def transacting(
+    broker: Broker, transactional_id: str, timeout_ms: int = TRANSACTION_MS
+) -> Iterator[Callable[[Iterable[Output]], int]]:
+    """A writer whose every call is one transaction, as `produce_together`; it may take `timeout_ms`.
 
     From here on who else writes under the same id is fenced off: what is read after this, nobody of them adds to.
     """
     counts = _Counts(broker)
-    options = _WRITING | {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_MS}
+    options = _WRITING | {"transactional_id": transactional_id, "transaction_timeout_ms": timeout_ms}
     with _client(broker, KafkaProducer, options) as producer:
         producer.init_transactions()
 
@@ -232,7 +234,7 @@ def transacting(broker: Broker, transactional_id: str) -> Iterator[Callable[[Ite
             try:
                 sent = [_send(producer, *place, copy) for place, copies in placed.items() for copy in copies]
                 for future in sent:
-                    future.get(timeout=CONNECT_MS / 1000)
+                    future.get(timeout=timeout_ms / 1000)
             except BaseException:
                 producer.abort_transaction()
                 raise

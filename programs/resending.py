@@ -20,9 +20,12 @@ from topics.catalog import RAW_PREFIX, REJECTED
 from topics.codec import decode_rejection, encode
 from topics.rejections import REPLAYED, REPLAYED_HEADER, Position, Rejection, Replay
 
-#: In one transaction at most, by records and by the bytes of their values.
+#: In one transaction, by records and by the bytes of their values; the last of them may be larger by itself.
 TOGETHER_RECORDS = 500
-TOGETHER_BYTES = 8 * 1024 * 1024
+TOGETHER_BYTES = 2 * 1024 * 1024
+#: kafka-python needs 0.3 s of a processor for each megabyte, and a record may have eight. Readers of the raw topic wait
+#: for the end of a transaction: where who replays is killed, this long.
+TRANSACTION_MS = 30_000
 
 
 class Asked(NamedTuple):

@@ -14,7 +14,7 @@ from engine.records import Record
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.commands.topics import BrokerOption
 from programs.failures import CallError
-from programs.resending import Asked, Choice, Left, sent_before, together
+from programs.resending import TRANSACTION_MS, Asked, Choice, Left, sent_before, together
 from programs.terminal import complain, plain
 from topics.catalog import REJECTED
 from topics.codec import decode_rejection
@@ -96,7 +96,7 @@ def replay_rejected(  # noqa: PLR0913 - the options of a command
             for _ in choice.of(read_all(target, REJECTED)):
                 pass
         else:
-            with transacting(target, TRANSACTION) as write:
+            with transacting(target, TRANSACTION, TRANSACTION_MS) as write:
                 choice = Choice(asked, sent_before(read_all(target, REJECTED)))
                 for some in together(choice.of(read_all(target, REJECTED))):
                     write(output for one in some for output in one.outputs(keep_time=keep_time))
