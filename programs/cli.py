@@ -42,6 +42,7 @@ COMMANDS = (
     Entry("playbook", "programs.commands.playbook:app", "Check and show the definitions."),
     Entry("topics", "programs.commands.topics:app", "List, create and check the topics."),
     Entry("rejected", "programs.commands.rejected:app", "Input that was not understood: look at it, send it again."),
+    Entry("forget", "programs.commands.forget:forget", "Remove a deal, a person or an account from state."),
     Entry("simulate", "programs.commands.simulate:command", "Write a simulated CRM's events and the planted faults."),
 )
 

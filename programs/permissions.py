@@ -101,6 +101,12 @@ OTHER_DUTIES = (
         transacts=("publish",),
     ),
     Duty("replayer", writes=(RAW_PREFIX, REJECTED), reads=(REJECTED,), transacts=("replay",)),
+    Duty(
+        "forgetter",
+        writes=(DEAL_EVENTS, PEOPLE_EVENTS),
+        reads=(STATE_JOIN, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LEDGER),
+        transacts=("forget",),
+    ),
     Duty("support", reads=(REJECTED, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LOG)),
 )
 #: Makes the topics and sets them right: `signals topics`, `signals up`.

@@ -70,7 +70,7 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
         if one.operation is Operation.WRITE and one.resource is Resource.TOPIC:
             writers[one.name].add(one.user)
     assert writers[DEFINITIONS] == {"publisher"}
-    assert writers[DEAL_EVENTS] == {"ingest", "join", "loader", "publisher"}
+    assert writers[DEAL_EVENTS] == {"ingest", "join", "loader", "publisher", "forgetter"}
     assert {name: who for name, who in writers.items() if name.startswith("state.")} == {
         "state.join": {"join"},
         "state.detect": {"detect"},
@@ -82,7 +82,12 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
 
 def test_a_transaction_is_named_after_its_program_alone(ready: Ready) -> None:
     named = [one for one in grants(topics_of(ready), prefix="") if one.resource is Resource.TRANSACTIONAL_ID]
-    names = [*((name, name) for name in PROGRAMS), ("publisher", "publish"), ("replayer", "replay")]
+    names = [
+        *((name, name) for name in PROGRAMS),
+        ("publisher", "publish"),
+        ("replayer", "replay"),
+        ("forgetter", "forget"),
+    ]
     assert [(one.user, one.name, one.prefixed) for one in named] == [(user, f"{name}.", True) for user, name in names]
     assert not [one for one in PROGRAMS for other in PROGRAMS if one != other and other.startswith(f"{one}.")]
 
