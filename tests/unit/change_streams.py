@@ -38,6 +38,7 @@ PLAYBOOK: dict[str, Any] = {
                 {"name": "2", "max_days": 5, "required_fields": ["amount"]},
                 {"name": "3", "max_days": 3, "required_fields": ["amount", "close_date"]},
                 {"name": "4", "outcome": "won"},
+                {"name": "5", "outcome": "lost"},
             ],
         }
     ],
