@@ -493,13 +493,15 @@ BODIES: list[tuple[object, str]] = [
     (hook("create", "deal", [1]), "not_an_object"),
     (hook("change", "deal", DEAL, "x"), "not_an_object"),
     (hook("updated", "deal", DEAL), "unknown_action"),
+    ({"meta": {"action": {"a": 1}, "entity": "deal"}, "data": DEAL}, "unknown_action"),
+    (hook("create", "deal", DEAL | {"status": {"a": 1}}), "wrong_type"),
     ({"meta": 7}, "no_meta"),
     ({"success": True}, "no_meta"),
     (7, "not_an_object"),
 ]
 
 
-@pytest.mark.parametrize(("body", "why"), BODIES, ids=[case[1] for case in BODIES])
+@pytest.mark.parametrize(("body", "why"), BODIES, ids=[f"{n} {case[1]}" for n, case in enumerate(BODIES)])
 def test_a_body_that_is_no_webhook(body: object, why: str) -> None:
     assert reason(body) == why
 

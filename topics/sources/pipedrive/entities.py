@@ -8,7 +8,7 @@ from topics.events import AnyEvent
 from topics.sources.pipedrive.activities import activity_fields, participants
 from topics.sources.pipedrive.changes import Action, Change
 from topics.sources.pipedrive.fields import CLOSED, DELETED, email_of, stage_of
-from topics.sources.pipedrive.values import reference
+from topics.sources.pipedrive.values import reference, text
 from topics.sources.refusals import Reason, RefusedError, shown
 
 #: Entities that a webhook may be about beside those that are read.
@@ -37,7 +37,7 @@ def _deal(change: Change) -> tuple[AnyEvent, ...]:
 
 def _is_gone(change: Change) -> bool:
     """Whether the deal was deleted, or put away while it was open: nobody works on it any more."""
-    status = change.values.get("status")
+    status = text("status", change.values.get("status"))
     archived = change.values.get("is_archived") is True and status not in CLOSED
     return change.action is Action.DELETE or status == DELETED or archived
 

@@ -33,7 +33,7 @@ def read_webhook(rules: Rules, body: Mapping[str, Any], broker_us: int) -> Outco
     if not isinstance(meta, dict):
         raise RefusedError(Reason.NO_META, f"meta is {shown(meta)}")
     action, entity = meta.get("action"), meta.get("entity")
-    if action not in _RANKS:
+    if not isinstance(action, str) or action not in _RANKS:
         raise RefusedError(Reason.UNKNOWN_ACTION, f"action {shown(action)}: webhooks v2 are read, no others")
     if rules.company and str(meta.get("company_id")) != rules.company:
         raise RefusedError(Reason.FOREIGN_COMPANY, f"company_id {shown(meta.get('company_id'))}, not {rules.company}")
