@@ -264,10 +264,15 @@ class _Make:
         self._name, self._place, self._ids = name, place, table.id_columns()
         self._moment, self._join = first_moment(mapping, table), join(mapping, table, lookups)
         self._content = _content_of(table)
+        #: What is named with dots, and the names of what it is a part of.
+        self._parts = [(name, _wholes(name)) for name in table.columns if "." in name and not mapping.is_joined(name)]
 
     def __call__(self, line: Line, n: int, file: int) -> Placed:
         """The row of a line, with its place in the merge."""
         cells = line.cells
+        for name, wholes in self._parts:
+            if name not in cells and any(whole in cells and cells[whole] is None for whole in wholes):
+                cells[name] = None  # nothing has no parts: they are empty, not unknown
         at_us = self._moment(cells)
         key = self._key(cells)
         joined = {} if line.flaw else self._join(cells)
@@ -281,6 +286,11 @@ class _Make:
             if raw is not None and (text := as_text(raw).strip()):
                 return text.encode(errors="replace")
         return b""
+
+
+def _wholes(name: str) -> tuple[str, ...]:
+    parts = name.split(".")
+    return tuple(".".join(parts[:n]) for n in range(1, len(parts)))
 
 
 def _content_of(table: RowTable) -> Callable[[Cells, int], bytes]:

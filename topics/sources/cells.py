@@ -162,9 +162,7 @@ def day(formats: tuple[str, ...], clock: Clock) -> Callable[[str], str]:
 def midnight(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
     """The first instant of the calendar day in that zone, in microseconds since 1970."""
     moment = _moment(formats, clock, FIRST_INSTANT)
-    return lru_cache(_CACHED_DATES)(
-        lambda cell: to_us(datetime.combine(moment(cell).date(), time(), clock.where))
-    )
+    return lru_cache(_CACHED_DATES)(lambda cell: to_us(datetime.combine(moment(cell).date(), time(), clock.where)))
 
 
 def instant(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
@@ -185,9 +183,10 @@ def instant(formats: tuple[str, ...], clock: Clock) -> Callable[[str], int]:
 
 def ambiguous(formats: tuple[str, ...], clock: Clock) -> Callable[[str], bool]:
     """Whether a time was twice, when clocks were put back, and does not say which one it is. Never raises."""
-    if clock.where is UTC:
+    written = tuple(pattern for pattern in formats if pattern not in _EPOCH_US)  # an epoch is never in doubt
+    if clock.where is UTC or not written:
         return lambda _cell: False
-    moment = _moment(formats, clock)
+    moment = _moment(written, clock)
 
     def read(cell: str) -> bool:
         try:
