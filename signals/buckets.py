@@ -35,15 +35,15 @@ class Buckets(Generic[ValueT]):
         """The value of a key, or None."""
         return self._read(_place(key, self._buckets)).get(key)
 
-    def put(self, key: str, value: ValueT | None) -> None:
-        """Set a value; None deletes."""
+    def put(self, key: str, value: ValueT | None, stays: Callable[[ValueT], bool] = lambda _: True) -> None:
+        """Set a value; None deletes. On the way those that need not stay leave its bucket."""
         number = _place(key, self._buckets)
-        bucket = self._read(number)
-        had = bucket.pop(key, None) is not None
+        before = self._read(number)
+        bucket = {one: known for one, known in before.items() if one != key and stays(known)}
         if value is not None:
             bucket[key] = value
         self._write(number, bucket)
-        more = (value is not None) - had
+        more = len(bucket) - len(before)
         if more:
             self._count += more
             if self._count > FULL * self._buckets:

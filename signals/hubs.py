@@ -134,7 +134,8 @@ class Hub:
         stories = self.stories
         late = stories.intents and tie.place < stories.intents[-1].change.place
         were = [entry for one, entry in self._ties.items() if one != deal] if late else []
-        self._ties.put(deal, lasting(now, event.at_us))
+        at_us = event.at_us
+        self._ties.put(deal, lasting(now, at_us), lambda one: lasting(one, at_us) is not None)
         for speaker in self._speakers(stories):
             yield from self._retie(speaker, deal, before, now, event.origin)
         if late:
