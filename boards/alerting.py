@@ -160,6 +160,17 @@ ALERTS = Group(
             "Within the hour, events arrived that are older than the horizon of three days; they changed nothing.",
         ),
         Alert(
+            "SignalsDealsSuspect",
+            "warning",
+            "ops",
+            "5m",
+            "scalar(max(signals_last_tick_timestamp_seconds))"
+            " - min by (source) (signals_suspect_since_timestamp_seconds) > 24 * 3600",
+            "Deals of {{ $labels.source }} wait to be read again",
+            "The source {{ $labels.source }} lost changes {{ $value | humanizeDuration }} ago; nothing opens on the "
+            "deals concerned until they are read again.",
+        ),
+        Alert(
             "SignalsLagGrows",
             "warning",
             "ops",

@@ -18,6 +18,7 @@ from signals.episodes import Episode
 from signals.judge import Watch
 from signals.rules import Condition, Rules
 from topics.events import Scalar
+from topics.instants import HOUR_US
 from topics.signals import Kind, Severity
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -44,7 +45,8 @@ class Cell(NamedTuple):
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one open deal counts for. `sql`: None where the deal is not at or past SQL; `icp`: None without criteria.
 
-    `cents`: its amount in hundredths of the currency's unit, whole, so that sums do not drift.
+    `cents`: its amount in hundredths of the currency's unit, whole, so that sums do not drift. `suspect`: its source,
+    and the hour since 1970 in which that lost changes of it, while it has not been read again.
     """
 
     cell: Cell
@@ -54,6 +56,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cents: int
     currency: str
     signals: tuple[tuple[Kind, Severity], ...]
+    suspect: tuple[str, int] | None = None
 
 
 def standing_of(rules: Rules, watch: Watch) -> Standing | None:
@@ -73,6 +76,7 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
         _cents(fields.get("amount")),
         currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
         _signals(episodes),
+        None if deal.suspect_us is None else (deal.source, deal.suspect_us // HOUR_US),
     )
 
 
@@ -82,7 +86,8 @@ def standing_after(rules: Rules, before: Watch, counted: Standing | None, now: W
     Both by the same rules. An activity, say, changes no sum by itself; an episode changes two.
     """
     old, deal = before.deal, now.deal
-    if old.fields != deal.fields or old.entries != deal.entries or old.removed != deal.removed:
+    same = old.entries == deal.entries and old.removed == deal.removed and old.suspect_us == deal.suspect_us
+    if not same or old.fields != deal.fields:
         return standing_of(rules, now)
     if counted is None or before.episodes is now.episodes:
         return counted
@@ -131,6 +136,8 @@ class Totals:
         self.over_cycle: Counter[Cell] = Counter()
         self.amount_cents: Counter[tuple[Cell, str]] = Counter()
         self.signals: Counter[tuple[Kind, Severity]] = Counter()
+        #: By source and the hour in which it lost changes, so that the longest wait is known.
+        self.suspect: Counter[tuple[str, int]] = Counter()
 
     def change(self, before: Standing | None, after: Standing | None) -> None:
         """A deal counted for `before` and counts for `after`."""
@@ -153,3 +160,7 @@ class Totals:
         self.amount_cents[cell, standing.currency] += sign * standing.cents
         for kind_and_severity in standing.signals:
             self.signals[kind_and_severity] += sign
+        if standing.suspect is not None:
+            self.suspect[standing.suspect] += sign
+            if not self.suspect[standing.suspect]:
+                del self.suspect[standing.suspect]

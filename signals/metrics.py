@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from signals.indicators import Cell, Totals
 from signals.step import Fate
-from topics.instants import SECOND_US
+from topics.instants import HOUR_US, SECOND_US
 from topics.signals import Kind, Severity, Step
 
 _CELL = ("pipeline", "segment", "team")
@@ -181,12 +181,33 @@ class _Sums(Collector):
             (*_CELL, "currency"),
             _amounts(totals),
         )
+        suspect = [(source, hour, n) for one in totals for (source, hour), n in one.suspect.items()]
+        yield _family(
+            "signals_suspect_deals",
+            "Open deals on which nothing opens, since their source lost changes of them and they were not read again.",
+            ("source",),
+            [((source,), n) for source, _, n in suspect],
+        )
+        yield _family(
+            "signals_suspect_since_timestamp_seconds",
+            "The hour in which the first of them became so.",
+            ("source",),
+            [((source,), hour * HOUR_US / SECOND_US) for source, hour in _first_hours(suspect).items()],
+        )
         yield _family(
             "signals_open_signals",
             "Signals that are open.",
             ("kind", "severity"),
             [((kind.value, grave.value), n) for one in totals for (kind, grave), n in one.signals.items()],
         )
+
+
+def _first_hours(suspect: Iterable[tuple[str, int, int]]) -> dict[str, int]:
+    """The first hour of each source."""
+    first: dict[str, int] = {}
+    for source, hour, _ in suspect:
+        first[source] = min(hour, first.get(source, hour))
+    return first
 
 
 def _amounts(totals: Iterable[Totals]) -> list[tuple[tuple[str, ...], float]]:

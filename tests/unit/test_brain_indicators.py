@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 
 from signals.indicators import Answer, Cell, Standing, Totals, standing_after, standing_of
-from tests.unit.brain_story import PANEL, at, changed, created, gap, history, removed
+from tests.unit.brain_story import PANEL, SOURCE, at, changed, created, full_record, gap, history, removed
 from tests.unit.brain_streams import examples, histories
 from topics.events import DealEvent
+from topics.instants import HOUR_US
 from topics.signals import Kind, Severity
 
 RULES = PANEL.rules
@@ -72,6 +73,19 @@ def test_a_deal_past_its_corridor_counts_even_while_it_is_suspect() -> None:
     suspect = standing(deal, gap(at(1)), until=at(9))
     assert suspect.over_cycle
     assert suspect.signals == ()
+
+
+def test_a_suspect_deal_is_counted_with_its_hour_until_it_is_read_again() -> None:
+    deal, lost = created(at(0), stage="Lead", amount=500.0), gap(at(1) + 90 * 60_000_000)
+    assert standing(deal).suspect is None
+    assert standing(deal, lost).suspect == (SOURCE, at(1) // HOUR_US + 1)
+    assert standing(deal, lost, changed(at(2), stage="Demo")).suspect is not None
+    assert standing(deal, lost, full_record(at(2), stage="Demo", amount=500.0)).suspect is None
+    totals = Totals()
+    totals.change(None, standing(deal, lost))
+    assert totals.suspect == {(SOURCE, at(1) // HOUR_US + 1): 1}
+    totals.change(standing(deal, lost), standing(deal))
+    assert totals.suspect == {}
 
 
 def test_open_signals_count_by_kind_and_severity() -> None:
