@@ -78,9 +78,9 @@ class Lanes:
 
     def why_not(self) -> str | None:
         """Why posts are refused, in a few words; None where they are not."""
-        return self._trouble or (
-            f"the broker does not acknowledge what is written to {self.topic}" * self.stalled or None
-        )
+        if self._trouble is None and self.stalled:
+            return f"the broker does not acknowledge what is written to {self.topic}"
+        return self._trouble
 
     async def run(self, writer: BatchWriter) -> None:
         """Write for ever, into each partition that the topic has now; wait for it where it is not there yet."""

@@ -23,6 +23,7 @@ from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
 from engine.settings import EngineSettings
 from engine.web import ReadyCheck, Web
 from engine.writer import BatchWriter
+from programs.crew import rarely_collected
 from programs.intake.desk import ANSWER_S, Desk
 from programs.intake.doors import Door, doors
 from programs.intake.lanes import Lanes
@@ -169,7 +170,8 @@ async def _watched(name: str, work: Callable[[], Awaitable[int]]) -> int:
 
 def run(intake: Intake) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a failure, 2 where the broker refuses us (logged)."""
-    code = asyncio.run(_run(intake))
+    with rarely_collected():  # a look for cycles among all that was imported takes 80 ms, and everybody waits
+        code = asyncio.run(_run(intake))
     if intake.overdue:
         sys.stderr.flush()
         os._exit(FAILED)  # a thread or a client hangs: waiting for it would take for ever

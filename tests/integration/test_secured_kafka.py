@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from kafka.errors import TopicAuthorizationFailedError
@@ -23,7 +23,7 @@ from engine.reach import BrokerAway, BrokerRefuses, reach_now
 from engine.records import Output
 from engine.settings import Broker
 from programs.permissions import ROLES, USER_PREFIX, grants
-from programs.settings import PROGRAMS
+from programs.settings import INTAKE, PORTED, PROGRAMS
 from programs.startup import prepare
 from tests.brokers.apache import NoKafkaError
 from tests.brokers.authority import Authority
@@ -32,7 +32,9 @@ from tests.conftest import REQUIRE_KAFKA
 from tests.integration.test_load_backfill import DEALS, MAPPING, PLAYBOOK, SETTINGS
 from tests.integration.test_up_whole import eventually, started
 from tests.integration.test_up_whole import ready as all_ready
-from topics.catalog import ALERT_OUTBOX, DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, RAW_PREFIX, ROUTE_PREFIX
+from topics.catalog import ALERT_OUTBOX, DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, RAW_PREFIX, REJECTED, ROUTE_PREFIX
+from topics.codec import encode
+from topics.rejections import Rejection
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -221,7 +223,7 @@ class Running(NamedTuple):
 def program(name: str, broker: Broker, folder: Path) -> Iterator[Running]:
     """One program as in production: alone, with its own user."""
     port = free_port()
-    ports = {"SIGNALS_WEB_PORT": str(port - PROGRAMS.index(name))}
+    ports = {"SIGNALS_WEB_PORT": str(port - PORTED.index(name))}
     out, log = folder / f"{name}.out", folder / f"{name}.log"
     with out.open("w") as said, log.open("w") as errors:
         environ = settings(broker, folder, **ports, SIGNALS_LOG_LEVEL="debug", PYTHONUNBUFFERED="1")
@@ -328,6 +330,27 @@ def test_up_works_with_one_user_that_may_do_everything_and_says_in_a_line_when_i
     assert "Traceback" not in (installation / "up.log").read_text()
 
 
+@pytest.mark.chaos
+def test_intake_and_who_replays_rejects_work_with_their_own_rights(kafka: SecuredKafka, tmp_path: Path) -> None:
+    port, raw = free_port(), f"{RAW_PREFIX}hooks"
+    source = '[[sources]]\nname = "hooks"\nkind = "hubspot"\nwebhook = {insecure = true}\n'
+    (tmp_path / "signals.toml").write_text(f"[intake]\nport = {port}\n{source}", encoding="utf-8")
+    granted = signals(kafka.with_password(), tmp_path, "topics", "acls", "--grant")
+    assert granted.returncode == 0, granted.stderr
+    made = signals(kafka.with_password("signals-admin"), tmp_path, "topics", "apply")
+    assert made.returncode == 0, made.stderr
+    with program(INTAKE, kafka.with_certificate("signals-intake"), tmp_path) as intake:
+        eventually("intake is ready", lambda: intake.not_ready() == {})
+        with urlopen(Request(f"http://127.0.0.1:{port}/hubspot/hooks", data=b"[]"), timeout=5) as answer:
+            assert answer.status == 200
+    assert intake.process.returncode == 0
+    rejection = Rejection(source="hooks/default", reason="not_json", topic=raw, partition=0, offset=9, value=b"{")
+    produce(kafka.with_password(), [Output(REJECTED, b"hooks/default", encode(rejection))])
+    ran = signals(kafka.with_password("signals-replayer"), tmp_path, "rejected", "replay", "--source", "hooks/default")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1 record sent again: not_json 1\n", "")
+    assert [record.value for record in read_all(kafka.with_password(), raw)] == [b"[]", b"{"]
+
+
 #: A user, and a topic that is none of its business to write.
 FORBIDDEN = [
     ("route", DEAL_EVENTS),
@@ -337,6 +360,8 @@ FORBIDDEN = [
     ("send", DEAL_SIGNALS),
     ("detect", DEAL_EVENTS),
     ("connector", DEAL_EVENTS),
+    ("intake", DEAL_EVENTS),
+    ("replayer", DEAL_EVENTS),
     ("support", f"{RAW_PREFIX}web"),
 ]
 
