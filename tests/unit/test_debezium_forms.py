@@ -345,6 +345,7 @@ def test_what_is_no_change_of_a_mapped_row_is_silent_by_name(payload: object, re
 
 REJECTED: list[tuple[str, Any, Any, str]] = [
     ("an unknown operation", envelope("x", ROW), KEY, "unknown_op"),
+    ("an operation that is a list", ROW | {"__op": ["u"]}, KEY, "unknown_op"),
     ("a create without its row", envelope("c", None), KEY, "wrong_type"),
     ("a document of MongoDB, which is text", envelope("u", '{"_id": 7}'), KEY, "wrong_type"),
     ("a number", 7, KEY, "not_an_object"),
@@ -371,6 +372,33 @@ def test_what_cannot_be_is_rejected_by_name(payload: object, key: object, reason
     assert isinstance(outcome, Rejected), outcome
     assert outcome.reason == reason
     assert len(outcome.detail) < 300
+
+
+ODD: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("a schema that is none", {"schema": [{"fields": 7}], "payload": UPDATE}, {}),
+    (
+        "a schema of odd parts",
+        {"schema": {"fields": [7, {"field": []}, {"field": "after", "fields": {}}]}, "payload": UPDATE},
+        {},
+    ),
+    (
+        "a type that is a list",
+        {"schema": {"fields": [{"field": "after", "fields": [{"field": "stage", "name": ["x"]}]}]}, "payload": UPDATE},
+        {},
+    ),
+    ("a snapshot that is an object", envelope("u", ROW, snapshot={"a": 1}), {}),
+    ("a table's schema that is a list", envelope("u", ROW, db=["sales"]), {}),
+    ("a number of 400 digits in no mapped column", envelope("u", ROW | {"n": 10**400}), {}),
+    ("nesting in no mapped column", envelope("u", ROW | {"n": [[[[{}]]]]}), {}),
+    ("a new key that is no key", UPDATE, {"__debezium.newkey": "\x00"}),
+]
+
+
+@pytest.mark.parametrize(("payload", "headers"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
+def test_what_nobody_asks_for_may_be_odd(payload: dict[str, Any], headers: dict[str, str]) -> None:
+    said = event(json.loads(json.dumps(payload)), headers=headers)
+    assert isinstance(said, DealChanged)
+    assert said.fields == {"stage": "proposal", "amount": 100.5}
 
 
 def test_a_value_of_no_json_is_rejected() -> None:

@@ -104,7 +104,7 @@ def changes(record: RawRecord, *, tombstones_delete: bool = False) -> list[Read]
 
 
 def key_of(key: bytes | None) -> object:
-    """What a record's key says, without its schema; text that is no JSON as it stands."""
+    """What a record's key, or a header, says, without its schema; text that is no JSON as it stands."""
     if key is None:
         return None
     try:
@@ -143,7 +143,7 @@ def _of_envelope(
 ) -> Change:
     op, source = payload["op"], payload.get("source")
     source = source if isinstance(source, dict) else {}
-    if op not in OPS:
+    if not isinstance(op, str) or op not in OPS:
         raise RefusedError(Reason.UNKNOWN_OP, f"op {shown(op)}")
     part = "before" if op == "d" else "after"
     row = payload.get(part)
@@ -163,8 +163,8 @@ def _of_envelope(
         clock_us=_clock(payload),
         position=position_of(source),
         snapshot=_snapshot(source.get("snapshot")),
-        moved_to=_moved(headers, _NEW_KEY),
-        moved_from=_moved(headers, _OLD_KEY),
+        moved_to=key_of(headers.get(_NEW_KEY)),
+        moved_from=key_of(headers.get(_OLD_KEY)),
     )
 
 
@@ -176,7 +176,7 @@ def _deletion(key: object, headers: Mapping[str, bytes]) -> Change:
 def _unwrapped(payload: Row, schema: object, key: object, headers: Mapping[str, bytes]) -> Change:
     row = {name: value for name, value in payload.items() if not name.startswith(_META)}
     said = {
-        name.removeprefix(_META): _header(value)
+        name.removeprefix(_META): key_of(value)
         for name, value in headers.items()
         if name.startswith(_META) and not name.startswith(_OWN_HEADERS)
     }
@@ -235,15 +235,6 @@ def _clock(part: Mapping[str, Any]) -> int | None:
 def _snapshot(said: object) -> str:
     word = str(said).lower() if isinstance(said, bool | str) else ""
     return "" if word == "false" else word
-
-
-def _moved(headers: Mapping[str, bytes], name: str) -> object:
-    return key_of(headers.get(name))
-
-
-def _header(value: bytes) -> object:
-    """A header's value: JSON where a converter wrote JSON, else text."""
-    return key_of(value)
 
 
 def _member(schema: object, part: str) -> object:
