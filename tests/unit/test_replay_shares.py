@@ -32,6 +32,7 @@ from tests.flow.test_brain_flow import RULES, UNTIL_US, logs
 from tests.flow.test_brain_flow import record as record_of
 from tests.unit.brain_story import at, source_gap
 from tests.unit.brain_streams import examples
+from tests.unit.test_join_orders import Arrival, arrivals
 from topics.codec import encode
 from topics.events import AnyEvent
 from topics.outcomes import Accepted
@@ -57,6 +58,12 @@ def in_shares(events: list[AnyEvent], shares: int) -> list[Said]:
     for share in range(shares):
         said += judged(PANEL, reading.deals[share], reading.gaps, UNTIL_US).said
     return sorted(said, key=itemgetter(0))
+
+
+@given(arrivals(), st.integers(2, 5))
+@examples(40)
+def test_any_number_of_shares_joins_people_accounts_and_owners_the_same(arrival: Arrival, shares: int) -> None:
+    assert in_shares(arrival.arrived, shares) == in_shares(arrival.arrived, 1)
 
 
 @given(logs(), st.integers(1, 5), st.sampled_from((None, 3.0, 11.5)))
