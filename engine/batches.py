@@ -80,6 +80,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # Faust publishes no types
             "topics": self._which_are_missing,
             "partitions": self._why_not_loaded,
             "lag": self._why_behind,
+            "failure": self._why_failing,
         }
         self.broker_reached = False
         self.broker_trouble = "the broker has not been reached yet"

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 #: A run with one worker, which finds no broker and waits for one.
 RUN = """
@@ -27,6 +29,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.chaos
 def test_a_worker_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     run = subprocess.Popen(
         [sys.executable, "-c", RUN, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True

@@ -192,7 +192,8 @@ KILLS: dict[str, dict[int, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("where", [BOTH[0], pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.chaos])])
+@pytest.mark.chaos
+@pytest.mark.parametrize("where", BOTH)
 @pytest.mark.timeout(240)
 async def test_programs_that_are_killed_say_what_the_brain_alone_says(
     where: str, request: pytest.FixtureRequest, tmp_path: Path, playbook: Path, records: list[Emitted]
