@@ -1,8 +1,9 @@
 """Raw records at rest, as `.jsonl` or `.json`.
 
-`.jsonl`: one JSON object per line, {"timestamp": microseconds, "key": text, "value": anything}. `signals simulate`
-writes such files; a raw topic that was dumped reads the same. A line that is no such object is a record by itself: a
-payload as the source sent it, or something that the parser rejects with its reason. No line is lost.
+`.jsonl`: one JSON object per line, {"timestamp": microseconds, "key": text or JSON, "headers": {name: text or null},
+"value": anything, or null for a record without a value}. `signals simulate` writes such files; a raw topic that was
+dumped reads the same. A line that is no such object is a record by itself: a payload as the source sent it, or
+something that the parser rejects with its reason. No line is lost.
 
 A log of `deal.events` is `.jsonl`, too: {"partition": 0, "offset": 17, "timestamp": microseconds, "key": text, "value":
 the event, or null}. It is our own, so that a line that is none is a mistake and no record.
@@ -22,11 +23,16 @@ from signals.relive import LogRecord
 from topics.outcomes import RawRecord
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """A record; where it stood does not matter. An object with any other name in it is a payload with a `value`."""
+
     value: msgspec.Raw
     timestamp: int = 0
-    key: str | None = None
-    headers: dict[str, str] = {}
+    key: msgspec.Raw = msgspec.Raw(b"null")
+    headers: dict[str, str | None] = {}
+    topic: str = ""
+    partition: int = 0
+    offset: int = 0
 
 
 class _LogLine(msgspec.Struct):
@@ -39,6 +45,7 @@ class _LogLine(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_log = msgspec.json.Decoder(_LogLine).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _NULL = b"null"
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -103,7 +110,16 @@ def record_of(line: bytes) -> RawRecord:
     """The record that stands in a line without its end: of its envelope, else the line itself."""
     try:
         read = _decode(line)
+        key = _key(bytes(read.key))
     except msgspec.DecodeError:
         return RawRecord(None, line)
-    headers = tuple((name, text.encode()) for name, text in read.headers.items()) if read.headers else ()
-    return RawRecord(None if read.key is None else read.key.encode(), bytes(read.value), headers, read.timestamp)
+    headers = tuple((name, None if text is None else text.encode()) for name, text in read.headers.items())
+    value = bytes(read.value)
+    return RawRecord(key, None if value == _NULL else value, headers, read.timestamp)
+
+
+def _key(said: bytes) -> bytes | None:
+    """A key is text; anything else is a key in JSON, as it stands."""
+    if said == _NULL:
+        return None
+    return _decode_text(said).encode() if said.startswith(b'"') else said
