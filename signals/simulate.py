@@ -34,6 +34,7 @@ from signals.simulation.engagements import CONTENT_TYPE, cloudevent
 from signals.simulation.faults import KINDS, spoilt
 from signals.simulation.life import plan
 from signals.simulation.limits import limits_of
+from signals.simulation.people import peopled
 from signals.simulation.profile import Profile, World, draw
 from signals.simulation.team import SELLERS, hired, renamed
 from topics.outcomes import RawRecord
@@ -58,7 +59,8 @@ class Options(NamedTuple):
     `deals` start over `days` from `start_ms`, and the CRM is watched for `days`; with `endless`, more keep starting at
     that rate and it never ends. `edges` is the share of intervals that are put exactly at a limit of the `playbook`,
     or one millisecond off. `pubsub` is the share of changes in that shape, the rest are CometD's. `faults` is the
-    share of deals that are clean but for one planted fault.
+    share of deals that are clean but for one planted fault. `people`: with accounts, contacts and their roles, by which
+    some activities reach their deals.
     """
 
     seed: int
@@ -71,6 +73,7 @@ class Options(NamedTuple):
     pubsub: float = 0.5
     bitmaps: bool = False
     faults: float = 0.0
+    people: bool = False
     trouble: Trouble = TIDY
 
 
@@ -120,6 +123,11 @@ def _timeline(world: World, options: Options, crm: _Crm) -> Iterator[Change]:
 
 
 def _planned(world: World, options: Options, crm: _Crm, deal: Profile) -> list[Change]:
+    changes = _own(world, options, crm, deal)
+    return peopled(options.seed, deal, changes) if options.people else changes
+
+
+def _own(world: World, options: Options, crm: _Crm, deal: Profile) -> list[Change]:
     if options.faults and world.rng.random() < options.faults:
         crm.spare(deal.id)
         return spoilt(world, deal, KINDS[deal.number % len(KINDS)])

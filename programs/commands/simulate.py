@@ -65,6 +65,9 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
     disorder: Annotated[bool, typer.Option(help="late by up to 36 hours, 10 % twice")] = False,
     garbage: Annotated[bool, typer.Option(help="some records that nobody can read")] = False,
     gaps: Annotated[bool, typer.Option(help="some changes of which only the fact arrives")] = False,
+    people: Annotated[
+        bool, typer.Option(help="accounts, contacts and roles, too; some activities name a person only")
+    ] = False,
     bitmaps: Annotated[bool, typer.Option(help="field lists as bitmaps, where Salesforce sends them so")] = False,
     playbook: Annotated[Path | None, typer.Option(dir_okay=False, help="work near to its limits")] = None,
 ) -> None:
@@ -77,6 +80,7 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
         playbook=None if playbook is None else _playbook(playbook),
         bitmaps=bitmaps,
         faults=faults,
+        people=people,
         trouble=_trouble(disorder=disorder, garbage=garbage, gaps=gaps),
     )
     try:

@@ -56,7 +56,14 @@ class Feed(threading.Thread):
 
     def _feed(self) -> None:
         options = Options(
-            self._seed, DEALS, DAYS, self._start_us // 1000, endless=True, playbook=self._playbook, trouble=LIVE
+            self._seed,
+            DEALS,
+            DAYS,
+            self._start_us // 1000,
+            endless=True,
+            playbook=self._playbook,
+            people=True,
+            trouble=LIVE,
         )
         producer = KafkaProducer(**self._broker.client_options(), acks="all", linger_ms=5, max_request_size=16 << 20)
         self._began = time.monotonic()

@@ -13,7 +13,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from signals.simulation.changes import CREATE, EVENT, OPPORTUNITY, SNAPSHOT, TASK, USER, Change, Value
+from signals.simulation.changes import (
+    ACCOUNT,
+    CONTACT,
+    CREATE,
+    EVENT,
+    OPPORTUNITY,
+    ROLE,
+    SNAPSHOT,
+    TASK,
+    USER,
+    Change,
+    Value,
+)
 from signals.simulation.market import FLAGS
 
 _HEADER = "ChangeEventHeader"
@@ -82,6 +94,19 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
         "TimeZoneSidKey",
         *_STAMPS,
     ),
+    ACCOUNT: (
+        _HEADER,
+        "Name",
+        "Type",
+        "Industry",
+        "NumberOfEmployees",
+        "AnnualRevenue",
+        "BillingCountry",
+        "Website",
+        *_STAMPS,
+    ),
+    CONTACT: (_HEADER, "AccountId", "LastName", "FirstName", "Email", "Title", "OwnerId", *_STAMPS),
+    ROLE: (_HEADER, "OpportunityId", "ContactId", "Role", "IsPrimary", *_STAMPS),
 }
 
 _DATES = frozenset({"CloseDate", "ActivityDate"})

@@ -14,6 +14,7 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 OPPORTUNITY, TASK, EVENT, USER, INTENT = "Opportunity", "Task", "Event", "User", "Intent"
+ACCOUNT, CONTACT, ROLE = "Account", "Contact", "OpportunityContactRole"
 CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
 SNAPSHOT, GAP_UPDATE = "SNAPSHOT", "GAP_UPDATE"
 

@@ -7,7 +7,7 @@ _INSTANCE = "Sm0"
 _DIGITS = 9
 _GROUP = 5
 
-DEAL, ACCOUNT, CONTACT, USER, TASK, EVENT = "006", "001", "003", "005", "00T", "00U"
+DEAL, ACCOUNT, CONTACT, USER, TASK, EVENT, ROLE = "006", "001", "003", "005", "00T", "00U", "00K"
 
 
 def record_id(prefix: str, number: int) -> str:
@@ -21,4 +21,6 @@ def _check(short: str) -> str:
 
 
 #: The number is written in digits only, so the last three characters depend on the prefix alone.
-_SUFFIX = {prefix: _check(prefix + _INSTANCE + "0" * _DIGITS) for prefix in (DEAL, ACCOUNT, CONTACT, USER, TASK, EVENT)}
+_SUFFIX = {
+    prefix: _check(prefix + _INSTANCE + "0" * _DIGITS) for prefix in (DEAL, ACCOUNT, CONTACT, USER, TASK, EVENT, ROLE)
+}

@@ -66,7 +66,7 @@ def opening_fields(rng: Random, deal: Profile) -> dict[str, Value]:
     """The full record with which the deal is created; fields that nobody has filled are left out."""
     fields: dict[str, Value] = {
         "AccountId": deal.account,
-        "Name": f"{_COMPANIES[deal.number // 2 % len(_COMPANIES)]} - {deal.segment.name} {deal.number}",
+        "Name": f"{company(deal.number)} - {deal.segment.name} {deal.number}",
         "StageName": market.STAGE_NAMES[deal.first_stage],
         "Amount": deal.amount,
         "CloseDate": deal.close_ms,
@@ -79,6 +79,11 @@ def opening_fields(rng: Random, deal: Profile) -> dict[str, Value]:
     }
     fields.update((flag, False) for flag in market.FLAGS if rng.random() < _CHECKBOX_SENT)
     return fields
+
+
+def company(number: int) -> str:
+    """The company that the `number`th deal is with."""
+    return _COMPANIES[number // 2 % len(_COMPANIES)]
 
 
 def _hoped_close(rng: Random, pace: float, created_ms: int) -> int:

@@ -35,10 +35,11 @@ def playbook_of(path: Path) -> tuple[Playbook, str]:
     return loaded.playbook, loaded.hash
 
 
+@pytest.mark.parametrize("people", [False, True], ids=["deals alone", "with people"])
 @pytest.mark.parametrize("path", [DEFAULT, ORACLES], ids=["default", "short limits"])
-def test_each_planted_fault_opens_its_signal_when_the_truth_says(path: Path) -> None:
+def test_each_planted_fault_opens_its_signal_when_the_truth_says(path: Path, *, people: bool) -> None:
     playbook, version = playbook_of(path)
-    options = Options(seed=11, deals=150, days=400, start_ms=START_MS, playbook=playbook, faults=1.0)
+    options = Options(seed=11, deals=150, days=400, start_ms=START_MS, playbook=playbook, faults=1.0, people=people)
     records = list(simulate(options))
     until_us = START_MS * 1000 + options.days * DAY_US
     planted = {
@@ -69,9 +70,10 @@ BESIDE = {
 }
 
 
-def test_a_deal_with_one_fault_is_otherwise_clean() -> None:
+@pytest.mark.parametrize("people", [False, True], ids=["deals alone", "with people"])
+def test_a_deal_with_one_fault_is_otherwise_clean(*, people: bool) -> None:
     playbook, version = playbook_of(DEFAULT)
-    options = Options(seed=12, deals=150, days=300, start_ms=START_MS, playbook=playbook, faults=1.0)
+    options = Options(seed=12, deals=150, days=300, start_ms=START_MS, playbook=playbook, faults=1.0, people=people)
     records = list(simulate(options))
     judged = replay(((PARSERS[one.source], one.record) for one in records), Rules(playbook, version))
     kind_of = {fault.deal: fault.kind for one in records for fault in one.planted}
@@ -121,3 +123,13 @@ def test_the_files_hold_the_records_and_the_truth(tmp_path: Path) -> None:
         (fault.deal, fault.kind, fault.opens_ms * 1000) for record in records for fault in record.planted
     ]
     assert truth["faults"]
+
+
+def test_with_people_some_activities_reach_their_deals_by_a_role_and_all_deals_know_their_account() -> None:
+    playbook, version = playbook_of(DEFAULT)
+    options = Options(seed=14, deals=60, days=120, start_ms=START_MS, playbook=playbook, people=True)
+    judged = replay(((PARSERS[one.source], one.record) for one in simulate(options)), Rules(playbook, version))
+    deals = [watch.deal for watch in judged.watches.values()]
+    through = [name for deal in deals for name in deal.activities if " person:003" in name]
+    assert len(through) > 20
+    assert all(deal.fields.get("account_industry") and deal.fields.get("owner_name") for deal in deals)
