@@ -10,7 +10,7 @@ from programs.configuration import WEBHOOK_KINDS, secret_variable
 from programs.failures import CallError
 from programs.intake import signatures
 from programs.intake.signatures import Forgery, Signed, Version
-from programs.settings import Settings, SourceSettings
+from programs.settings import Settings, SourceSettings, WebhookSettings
 from programs.startup import Ready
 from topics.catalog import RAW_PREFIX
 
@@ -82,9 +82,9 @@ class Door(NamedTuple):
     login: bool = False
 
 
-def served(settings: Settings) -> tuple[SourceSettings, ...]:
-    """The sources that are fed over HTTP."""
-    return tuple(source for source in settings.sources if source.webhook is not None)
+def served(settings: Settings) -> tuple[tuple[SourceSettings, WebhookSettings], ...]:
+    """The sources that are fed over HTTP, with what is said of that."""
+    return tuple((source, source.webhook) for source in settings.sources if source.webhook is not None)
 
 
 def doors(ready: Ready) -> dict[str, Door]:
@@ -99,9 +99,9 @@ def doors(ready: Ready) -> dict[str, Door]:
     prefix = urlsplit(settings.intake.public_url or "").path
     keys = {source.name: source.key for source in ready.sources}
     made: dict[str, Door] = {}
-    for source in served(settings):
-        path = path_of(source)
-        door = Door(keys[source.name], RAW_PREFIX + source.name, _guard(settings, source), source.kind == "pipedrive")
+    for source, webhook in served(settings):
+        path, guard = path_of(source), _guard(settings, source, webhook)
+        door = Door(keys[source.name], RAW_PREFIX + source.name, guard, login=isinstance(guard, LoginGuard))
         made |= {path: door, prefix + path: door}
     return made
 
@@ -116,43 +116,39 @@ def troubles(settings: Settings) -> Iterable[str]:
     sources = served(settings)
     if not sources:
         yield f"no source has a webhook: give one of the kind {' or '.join(WEBHOOK_KINDS)} a [sources.webhook]"
-    for source in sources:
-        webhook = source.webhook
-        if webhook is None or webhook.insecure:
+    for source, webhook in sources:
+        if webhook.insecure:
             continue
         if webhook.secret is None or not webhook.secret.get_secret_value():
             yield (
                 f"source {source.name}: its webhook has no secret: set {secret_variable(source.name)} or "
                 "webhook.secret_file (or webhook.insecure = true, and take what anybody sends)"
             )
-        yield from _LACKS[source.kind](settings, source)
+        yield from _LACKS[source.kind](settings, source, webhook)
 
 
-def _lacks_hubspot(settings: Settings, source: SourceSettings) -> Iterable[str]:
-    by_address = {"v2", "v3"} & (source.webhook.signatures if source.webhook else frozenset())
-    if by_address and settings.intake.public_url is None:
+def _lacks_hubspot(settings: Settings, source: SourceSettings, webhook: WebhookSettings) -> Iterable[str]:
+    if webhook.signatures & {"v2", "v3"} and settings.intake.public_url is None:
         yield (
             f"source {source.name}: HubSpot signs the address that it calls: set intake.public_url "
             f"(SIGNALS_INTAKE_PUBLIC_URL); it then sends to <public_url>{path_of(source)}"
         )
 
 
-def _lacks_pipedrive(_settings: Settings, source: SourceSettings) -> Iterable[str]:
-    user = source.webhook.user if source.webhook else ""
-    if not user or ":" in user:
+def _lacks_pipedrive(_settings: Settings, source: SourceSettings, webhook: WebhookSettings) -> Iterable[str]:
+    if not webhook.user or ":" in webhook.user:
         yield f"source {source.name}: webhook.user must be the user of Pipedrive's HTTP authentication, without a colon"
 
 
-_LACKS: Mapping[str, Callable[[Settings, SourceSettings], Iterable[str]]] = {
+_LACKS: Mapping[str, Callable[[Settings, SourceSettings, WebhookSettings], Iterable[str]]] = {
     "hubspot": _lacks_hubspot,
     "pipedrive": _lacks_pipedrive,
 }
 
 
-def _guard(settings: Settings, source: SourceSettings) -> Guard:
+def _guard(settings: Settings, source: SourceSettings, webhook: WebhookSettings) -> Guard:
     """Who guards a source of which nothing is missing."""
-    webhook = source.webhook
-    if webhook is None or webhook.insecure or webhook.secret is None:
+    if webhook.insecure or webhook.secret is None:
         return NoGuard()
     secret = webhook.secret.get_secret_value()
     if source.kind == "pipedrive":

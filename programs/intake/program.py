@@ -45,13 +45,12 @@ log = structlog.get_logger("intake")
 
 
 class Intake:
-    """The program. Made without connecting to anything; `run` does the work. `bound_port` says where it listens."""
+    """The program. Made without connecting to anything; `run` does the work."""
 
     def __init__(self, ready: Ready, servers: str) -> None:
         self.settings: EngineSettings = to_engine(ready.settings, INTAKE, servers)
         self.doors: dict[str, Door] = doors(ready)
         self.registry = CollectorRegistry()
-        self.bound_port: int | None = None
         self.overdue = False
         self._listen = (ready.settings.intake.host, ready.settings.intake.port)
         self._lanes = {door.topic: Lanes(door.topic) for door in self.doors.values()}
@@ -99,15 +98,18 @@ class Intake:
         return 0
 
     async def _serve(self) -> int:
-        """Answer requests until cancelled, then those under way. Raises `OSError` when the port is taken."""
+        """Answer requests until cancelled, then those under way; 1 where the port cannot be had."""
+        host, port = self._listen
         runner = web.ServerRunner(Listener(self._desk, self._metrics), shutdown_timeout=CLOSE_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, *self._listen, backlog=1024).start()
-            self.bound_port = int(runner.addresses[0][1])
-            host = self._listen[0]
-            log.info("listening", address=f"http://{host}:{self.bound_port}", paths=sorted(self.doors))
+            await web.TCPSite(runner, host, port, backlog=1024).start()
+            bound = runner.addresses[0][1]  # where the setting says 0, the system chose one
+            log.info("listening", address=f"http://{host}:{bound}", paths=sorted(self.doors))
             await asyncio.Event().wait()
+        except OSError as error:
+            log.error("cannot listen", address=f"{host}:{port}", why=error.strerror)  # noqa: TRY400  # a setting
+            return FAILED
         finally:
             await runner.cleanup()
         return 0
