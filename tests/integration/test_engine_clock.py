@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
+
+import pytest
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.batches import BatchApp, attach
@@ -15,6 +18,7 @@ from engine.records import Batch, Output
 from engine.settings import Broker
 from engine.ticking import HOUR_US, Mode
 from tests.brokers.inside import new_app, serving, until, until_ready
+from tests.brokers.matrix import on_kafka
 
 GRACE_US = 5_000_000
 
@@ -182,3 +186,55 @@ async def test_who_does_not_lead_does_not_tick(broker: Broker, fresh: str, tmp_p
         await asyncio.sleep(0.6)
         assert scene.ticks(0) == []
         await until_ready(second)
+
+
+HOPS = 3
+HOP_S = 0.2
+ROUNDS_S = 4.0
+"""The clock's interval: within it all rounds are done, also on a busy machine."""
+
+
+class Hopping:
+    """Writes to the topic that it reads, `HOPS` times each record, and then to where the clock speaks."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._mid, self._target = scene.mid, scene.target
+
+    async def process(self, batch: Batch) -> Sequence[Output]:
+        """One hop further, by a key that places it elsewhere, at the time of the first record."""
+        await asyncio.sleep(HOP_S)
+        return [self._on(record.key or b"", int(record.value or b"0"), record.timestamp_us) for record in batch.records]
+
+    def _on(self, key: bytes, hops: int, at_us: int) -> Output:
+        topic = self._mid if hops < HOPS else self._target
+        return Output(topic, b"%s, %d" % (key.split(b",")[0], hops), b"%d" % (hops + 1), timestamp_us=at_us)
+
+
+@pytest.mark.chaos
+@on_kafka
+async def test_with_a_round_for_each_hop_no_record_comes_after_a_later_time(
+    broker: Broker, fresh: str, tmp_path: Path
+) -> None:
+    scene = Scene(broker, fresh, tmp_path)
+    app = new_app(broker, scene.second, tmp_path)
+    attach(app, [scene.mid], lambda *_: Hopping(scene), state_topic=None)
+    upstream = [Upstream((scene.mid,), scene.second)] * (HOPS + 1)
+    add_clock(app, replace(scene.plan(), upstream=upstream, leader=scene.mid, grace_us=0, interval_s=ROUNDS_S))
+    acknowledged_us: list[int] = []
+    async with serving(app):
+        await until(lambda: bool(scene.ticks(0)))
+        for number in range(60):
+            produce(broker, [Output(scene.mid, b"%d" % number, b"0")])
+            acknowledged_us.append(now_us())
+            await asyncio.sleep(HOP_S / 2)
+        await until(lambda: min(max(scene.ticks(0)), max(scene.ticks(1))) > acknowledged_us[-1], 60)
+    found = [(record, tick_of(record)) for record in read_all(broker, scene.target)]
+    arrived = {int((record.key or b"").split(b",")[0]): record.partition for record, tick in found if tick is None}
+    assert len(arrived) == len([tick for _, tick in found if tick is None]) == len(acknowledged_us)
+    assert set(arrived.values()) == {0, 1}
+    told_us = {0: 0, 1: 0}
+    for record, tick in found:
+        if tick is None:
+            assert told_us[record.partition] <= acknowledged_us[int((record.key or b"").split(b",")[0])]
+        else:
+            told_us[record.partition] = tick
