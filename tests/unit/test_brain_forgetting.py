@@ -67,7 +67,7 @@ def fold(joiner: Joiner, event: Forgotten) -> Joined:
 
 @pytest.mark.parametrize(("what", "name"), SUBJECTS)
 @given(arrival=arrivals())
-@examples(40)
+@examples(25)
 def test_nobody_names_who_was_forgotten(what: str, name: str, arrival: Arrival) -> None:
     store = known(arrival.arrived)
     forget(store, what, name)
@@ -76,7 +76,7 @@ def test_nobody_names_who_was_forgotten(what: str, name: str, arrival: Arrival) 
 
 
 @given(arrival=arrivals())
-@examples(40)
+@examples(25)
 def test_a_deal_that_was_forgotten_is_told_nothing_any_more(arrival: Arrival) -> None:
     store = known(arrival.arrived)
     assert forget(store, "deal", "D1") == []

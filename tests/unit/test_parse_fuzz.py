@@ -21,8 +21,8 @@ from topics.sources.registry import PARSERS
 from topics.sources.source import SourceKind
 
 #: A busy machine is no fault of a parser, so no example has a deadline.
-EXAMPLES = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-MORE = settings(EXAMPLES, max_examples=300)
+EXAMPLES = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+MORE = settings(EXAMPLES, max_examples=150)
 KINDS = sorted(PARSERS)
 
 

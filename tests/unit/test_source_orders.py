@@ -82,7 +82,7 @@ def open_signals(replayed: Replayed) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", TELLERS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(arrival=arrivals())
 def test_any_arrival_order_ends_as_the_sorted_stream_does(name: str, arrival: Arrival) -> None:
     teller = TELLERS[name]
@@ -96,7 +96,7 @@ def test_any_arrival_order_ends_as_the_sorted_stream_does(name: str, arrival: Ar
 
 
 @pytest.mark.parametrize("name", TELLERS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(steps=lives())
 def test_the_deals_are_what_the_source_said_last(name: str, steps: list[Step]) -> None:
     teller = TELLERS[name]
@@ -154,7 +154,7 @@ SUSPECTS = [
 @pytest.mark.parametrize(
     ("told", "speak", "suspect"), [case[1:] for case in SUSPECTS], ids=[one[0] for one in SUSPECTS]
 )
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(data=st.data())
 def test_after_a_gap_a_deal_is_silent_until_it_is_read_again(
     told: list[Told], speak: set[str], suspect: set[str], data: st.DataObject
