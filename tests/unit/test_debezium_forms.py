@@ -442,7 +442,7 @@ def test_which_table_a_record_means(names: dict[str, str], said: str) -> None:
     (outcome,) = read({"op": "u", "after": ROW | {"deal_id": 7}, "source": source}, mapping=SEVERAL)
     match outcome:
         case Accepted(events=(DealChanged(key=key),)):
-            assert (said, key) == ("stage", "crm/acme:deals-7")
+            assert (said, key) == ("stage", "crm/acme:public.deals-7")
         case Accepted(events=(one,)):
             assert (said, one.key) == ("calls", "crm/acme:7")
         case Silent(reason=reason) | Rejected(reason=reason):

@@ -7,7 +7,7 @@ counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias, TypeVar
@@ -228,7 +228,7 @@ def deal_types(name: str) -> tuple[ValueType, ...] | None:
     return _DEAL_TYPES.get(name, (ValueType.TEXT,) if name in DEAL_FIELDS else tuple(ValueType))
 
 
-def type_problems(columns: Columns, types_of: TypesOf, what: str) -> Iterator[str]:
+def type_problems(columns: Mapping[str, Column], types_of: TypesOf, what: str) -> Iterator[str]:
     """Columns that become something which `what` does not have, or of another type."""
     for name, column in columns.items():
         allowed = types_of(column.to)

@@ -12,15 +12,14 @@
 A table is called `table`, `schema.table` (`db.table` in MySQL) or `db.schema.table`; the longest name that fits counts,
 and what a record does not say of its table is not asked.
 How a value is written is said by the record's schema where it has one, else by `format`; a date without either is ISO
-text. `load` takes the file's content (a dict) and answers with a `Mapping` or with every problem at once.
+text. `load` takes the file's content (a dict) and answers with a `DatabaseMapping` or with every problem at once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from collections.abc import Mapping as AbstractMapping
-from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -111,15 +110,42 @@ class Changed(Part):
         yield from date_problems(self.type, self.format)
 
 
+class _Kind(NamedTuple):
+    """A kind of table: the targets with their types, beside `removed`; which hold ids, and of which kind of table."""
+
+    what: str
+    types_of: TypesOf
+    refers: Mapping[str, str]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "deals": _Kind("a deal", deal_types, {"account_id": "accounts", "owner_id": "users"}),
+    "activities": _Kind(
+        "an activity",
+        {**ACTIVITY_TYPES, "deal": _TEXT, "at": _DATES}.get,
+        {"deal": "deals", "person": "people", "account": "accounts", "owner": "users"},
+    ),
+    "accounts": _Kind("an account", account_types, {}),
+    "people": _Kind(
+        "a person",
+        ({name: PERSON_TYPES[name] for name in ("name", "email", "title", "account")} | _NAMES).get,
+        {"account": "accounts"},
+    ),
+    "users": _Kind(
+        "a user", ({name: PERSON_TYPES[name] for name in ("name", "email", "active", "team", "role")} | _NAMES).get, {}
+    ),
+    "relations": _Kind(
+        "a tie",
+        RELATION_TYPES.get,
+        {"deal": "deals", "activity": "activities", "person": "people", "account": "accounts", "owner": "users"},
+    ),
+}
+
+
 class DatabaseTable(Part):
     """What all mapped tables have. `key`: the columns of the row's id."""
 
-    what: ClassVar[str]
-    #: The targets, and their types, beside `removed`.
-    targets: ClassVar[TypesOf]
-    #: The targets that hold ids, and of which kind of table.
-    refers: ClassVar[dict[str, str]]
-
+    kind: str
     key: Annotated[tuple[ColumnName, ...], BeforeValidator(as_tuple), Field(min_length=1)]
     columns: DatabaseColumns = Field(default={})
     constants: dict[FieldName, Constant] = Field(default={}, description="what every row says without a column")
@@ -128,7 +154,7 @@ class DatabaseTable(Part):
     def _problems(self) -> Iterator[str]:
         targets = Counter([*(column.to for column in self.columns.values()), *self.constants])
         yield from (f"{name} is filled {times} times" for name, times in targets.items() if times > 1)
-        yield from type_problems(self.columns, self.types_of, self.what)
+        yield from type_problems(self.columns, self._types_of, _KINDS[self.kind].what)
         for name, value in self.constants.items():
             yield from self._constant_problems(name, value)
         for name, column in self.columns.items():
@@ -136,26 +162,25 @@ class DatabaseTable(Part):
                 yield f"columns.{name}: {column.to} is no id of another table"
 
     def _constant_problems(self, name: str, value: Constant) -> Iterator[str]:
-        allowed = self.types_of(name)
+        allowed = self._types_of(name)
         if name == "removed":
             yield "removed is said by a column, not by all rows"
         elif allowed is None:
-            yield f"{self.what} has no {name}"
+            yield f"{_KINDS[self.kind].what} has no {name}"
         elif _CONSTANT_TYPES[type(value)] not in allowed:
             yield f"{name}: {value!r} is of the wrong type"
 
-    @classmethod
-    def types_of(cls, name: str) -> tuple[ValueType, ...] | None:
-        """The types that a target may have."""
-        return _REMOVED if name == "removed" else cls.targets(name)
+    def _types_of(self, name: str) -> tuple[ValueType, ...] | None:
+        return _REMOVED if name == "removed" else _KINDS[self.kind].types_of(name)
+
+    @property
+    def refers(self) -> Mapping[str, str]:
+        """The targets that hold ids, and of which kind of table."""
+        return _KINDS[self.kind].refers
 
 
 class Deals(DatabaseTable):
     """One row per deal."""
-
-    what = "a deal"
-    targets = staticmethod(deal_types)
-    refers: ClassVar = {"account_id": "accounts", "owner_id": "users"}
 
     kind: Literal["deals"]
 
@@ -165,10 +190,6 @@ class Activities(DatabaseTable):
 
     `at` is when it took or takes place, or is due; for a meeting (`meets`), its end.
     """
-
-    what = "an activity"
-    targets = {**ACTIVITY_TYPES, "deal": _TEXT, "at": _DATES}.get
-    refers: ClassVar = {"deal": "deals", "person": "people", "account": "accounts", "owner": "users"}
 
     kind: Literal["activities"]
 
@@ -182,19 +203,11 @@ class Activities(DatabaseTable):
 class Accounts(DatabaseTable):
     """One row per company."""
 
-    what = "an account"
-    targets = staticmethod(account_types)
-    refers: ClassVar = {}
-
     kind: Literal["accounts"]
 
 
 class People(DatabaseTable):
     """One row per buyer: a contact, a lead. A name may stand in two columns: `first_name` and `last_name`."""
-
-    what = "a person"
-    targets = ({name: PERSON_TYPES[name] for name in ("name", "email", "title", "account")} | _NAMES).get
-    refers: ClassVar = {"account": "accounts"}
 
     kind: Literal["people"]
 
@@ -202,31 +215,17 @@ class People(DatabaseTable):
 class Users(DatabaseTable):
     """One row per user of the CRM. Who is removed is not active."""
 
-    what = "a user"
-    targets = ({name: PERSON_TYPES[name] for name in ("name", "email", "active", "team", "role")} | _NAMES).get
-    refers: ClassVar = {}
-
     kind: Literal["users"]
 
 
 class Relations(DatabaseTable):
     """One row per tie of a person, an account or an owner to a deal or an activity, or of an activity to a deal."""
 
-    what = "a tie"
-    targets = RELATION_TYPES.get
-    refers: ClassVar = {
-        "deal": "deals",
-        "activity": "activities",
-        "person": "people",
-        "account": "accounts",
-        "owner": "users",
-    }
-
     kind: Literal["relations"]
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
-        ends = {column.to for column in self.columns.values()} & set(self.refers)
+        ends = {column.to for column in self.columns.values()} & self.refers.keys()
         if not ends & {"deal", "activity"} or len(ends) == 1:
             yield "a tie names a deal or an activity, and who is tied to it"
 
@@ -234,7 +233,7 @@ class Relations(DatabaseTable):
 Table: TypeAlias = Annotated[Deals | Activities | Accounts | People | Users | Relations, Field(discriminator="kind")]
 
 
-class Mapping(Writing):
+class DatabaseMapping(Writing):
     """Everything that the changes of a database need to become events."""
 
     kind: Literal["debezium"] = "debezium"
@@ -286,8 +285,12 @@ class Mapping(Writing):
 
     def prefix(self, name: str) -> str:
         """What stands before the ids of a table: its name, where another one of its kind may have the same ids."""
-        several = len(self._tables_of(self.tables[name].kind)) > 1
-        return f"{name.rpartition('.')[2]}-" if several and self.ids == "per_table" else ""
+        named = self._tables_of(self.tables[name].kind)
+        if len(named) == 1 or self.ids == "global":
+            return ""
+        short = name.rpartition(".")[2]
+        alone = [one.rpartition(".")[2] for one in named].count(short) == 1
+        return f"{short if alone else name}-"
 
     def referred(self, table: Table, column: DatabaseColumn) -> str:
         """What stands before the ids that a column holds: the same as in the table that they are of."""
@@ -295,12 +298,12 @@ class Mapping(Writing):
         return self.prefix(named[0]) if named else ""
 
 
-def load(data: object) -> Mapping:
+def load(data: object) -> DatabaseMapping:
     """The mapping that a file's content describes. Raises MappingError with every problem."""
-    return validated(Mapping, data)
+    return validated(DatabaseMapping, data)
 
 
-def as_source(name: str, data: AbstractMapping[str, object]) -> Source:
+def as_source(name: str, data: Mapping[str, object]) -> Source:
     """The source that a mapping file describes by itself, called `name`. Raises MappingError."""
     mapping = load(data)
     return Source(

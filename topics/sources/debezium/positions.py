@@ -93,4 +93,4 @@ _PLACES: tuple[Callable[[Mapping[str, object]], Position | None], ...] = (
 
 def _capped(value: object, bits: int) -> int:
     """A small number, 0 where it is not said."""
-    return min(max(whole(value) or 0, 0), 2**bits - 1)
+    return min(max(whole(value) or 0, 0), (1 << bits) - 1)

@@ -25,8 +25,7 @@ from topics.instants import DAY_US
 from topics.silences import Dirt
 from topics.sources import cells
 from topics.sources.debezium.changes import Change, Row, Types
-from topics.sources.debezium.mapping import Changed, DatabaseColumn, Table
-from topics.sources.debezium.mapping import Mapping as DatabaseMapping
+from topics.sources.debezium.mapping import Changed, DatabaseColumn, DatabaseMapping, Table
 from topics.sources.debezium.positions import NOWHERE
 from topics.sources.debezium.values import ReadValue, identity, reader_of
 from topics.sources.refusals import Reason, RefusedError, shown

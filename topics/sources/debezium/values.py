@@ -22,8 +22,7 @@ from uuid import UUID
 from topics.silences import Dirt
 from topics.sources.cells import Raw
 from topics.sources.columns import Meaning, reading
-from topics.sources.debezium.mapping import EPOCHS, DatabaseColumn
-from topics.sources.debezium.mapping import Mapping as DatabaseMapping
+from topics.sources.debezium.mapping import EPOCHS, DatabaseColumn, DatabaseMapping
 from topics.sources.debezium.positions import whole
 from topics.sources.mapping_parts import ValueType
 from topics.sources.refusals import Reason, RefusedError, shown
