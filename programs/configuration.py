@@ -151,7 +151,10 @@ def secret_variable(source: str) -> str:
 
 
 def _read_secrets(values: dict[str, Any], file: str) -> Iterator[Problem]:
-    """Put what secret files hold in their place, unless a secret is given; what cannot be read is a problem."""
+    """Put what secret files hold in their place, unless a secret is given; what cannot be read is a problem.
+
+    One that we may not read is none: only the user of `intake` need be able to, and intake says it.
+    """
     for _, source in _placed_sources(values):
         webhook = source.part("webhook")
         path = webhook.text("secret_file")
@@ -159,6 +162,8 @@ def _read_secrets(values: dict[str, Any], file: str) -> Iterator[Problem]:
             continue
         try:
             webhook.values["secret"] = Path(path).read_text(encoding="utf-8").strip()
+        except PermissionError:
+            continue
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not text"
             yield Problem(file, _dotted(webhook.at("secret_file")), f"{path}: {reason}")

@@ -119,7 +119,9 @@ def troubles(settings: Settings) -> Iterable[str]:
     for source, webhook in sources:
         if webhook.insecure:
             continue
-        if webhook.secret is None or not webhook.secret.get_secret_value():
+        if webhook.secret is None and webhook.secret_file is not None:
+            yield f"source {source.name}: {webhook.secret_file} may not be read by who runs this"
+        elif webhook.secret is None or not webhook.secret.get_secret_value():
             yield (
                 f"source {source.name}: its webhook has no secret: set {secret_variable(source.name)} or "
                 "webhook.secret_file (or webhook.insecure = true, and take what anybody sends)"

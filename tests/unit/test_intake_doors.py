@@ -77,3 +77,20 @@ def test_nothing_opens_while_something_is_missing(
         made(tmp_path, text, environ)
     assert list(refused.value.lines) == said
     assert refused.value.code == 2
+
+
+def test_a_secret_that_only_intake_may_read_stops_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Path.read_text
+
+    def refuse(path: Path, **how: str) -> str:
+        if path.name == "secret":
+            raise PermissionError
+        return usual(path, **how)
+
+    (tmp_path / "secret").touch()
+    (tmp_path / "signals.toml").write_text(PUBLIC + HUBSPOT + '[sources.webhook]\nsecret_file = "secret"\n')
+    monkeypatch.setattr(Path, "read_text", refuse)  # whoever runs the tests may be allowed to read everything
+    ready = prepare({}, tmp_path)
+    with pytest.raises(CallError) as refused:
+        doors(ready)
+    assert list(refused.value.lines) == [f"source crm: {tmp_path}/secret may not be read by who runs this"]
