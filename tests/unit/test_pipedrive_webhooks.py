@@ -273,6 +273,13 @@ def test_a_declared_custom_field_that_was_not_sent_is_empty() -> None:
     assert organization.fields == {"tier": "3", "removed": False}
 
 
+def test_a_declared_field_that_is_no_custom_one_stands_among_the_others() -> None:
+    source = msgspec.structs.replace(SOURCE, fields={"channel_id": "lead_source", "lost_reason": ""})
+    assert changed(source, channel_id=7, lost_reason="price", custom_fields={})["lead_source"] == "7"
+    without = first(hook("change", "deal", DEAL, {"value": 1}), source).fields
+    assert not {"lead_source", "lost_reason"} & without.keys()
+
+
 def test_our_own_writes_are_dropped_and_nobody_elses() -> None:
     source = msgspec.structs.replace(SOURCE, own_client="12")
     ours = hook("change", "deal", DEAL, {"value": 1}, change_source="api")
@@ -381,7 +388,6 @@ def test_an_activity_is_told_whole() -> None:
         ({"type": None}, {"channel": "task"}),
         ({"deal_id": None}, {"deal": None}),
         ({"active_flag": False}, {"removed": True}),
-        ({"is_deleted": True}, {"removed": True}),
         ({"user_id": 13, "owner_id": 12}, {"owner": "12"}),
         (
             {"done": 1, "due_date": None, "marked_as_done_time": "2024-01-01 08:00:00"},
@@ -436,6 +442,15 @@ def test_people_take_part_until_they_are_taken_off() -> None:
 
 def test_a_deleted_activity_is_removed() -> None:
     assert first(hook("delete", "activity", None, CALL)).fields == {"removed": True}
+
+
+def test_a_record_of_the_api_may_say_that_it_was_deleted() -> None:
+    gone = {"is_deleted": True}
+    assert isinstance(first(hook("change", "deal", DEAL | gone)), DealRemoved)
+    for entity in ("activity", "person", "organization"):
+        record = {"id": 1, "entity": entity, "update_time": AT}
+        assert first(record | gone).fields == {"removed": True}
+        assert first(record | {"is_deleted": False}).fields["removed"] is False
 
 
 # --- people and organizations ------------------------------------------------------------------------------------

@@ -19,19 +19,9 @@ from typing import Any, NamedTuple
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
 from topics.sources.field_values import event_time
-from topics.sources.hubspot.associations import Association, events_of, is_read
+from topics.sources.hubspot.associations import association_in, events_of, is_read
 from topics.sources.hubspot.engagements import FROM_THE_START, changed_engagement, place_of
-from topics.sources.hubspot.objects import (
-    ASSOCIATION_TYPES,
-    ENGAGEMENT,
-    OTHER,
-    PRIMARY_TYPES,
-    Kind,
-    ObjectType,
-    named_type,
-    object_type,
-    record_id,
-)
+from topics.sources.hubspot.objects import Kind, ObjectType, object_type, record_id
 from topics.sources.hubspot.properties import CONTACT_PROPERTIES
 from topics.sources.hubspot.rules import Rules
 from topics.sources.hubspot.subjects import READ, Subject, changed, ended
@@ -46,9 +36,6 @@ GENERIC = "object"
 #: In place of a sensitive property's value.
 REDACTED = "REDACTED"
 MOST_MERGED = 1_000
-_USER_DEFINED = "USER_DEFINED"
-
-_LONGEST_TYPE_ID = 9
 _EPOCH_MS = re.compile(r"\d{1,15}", re.ASCII)
 
 Notice = Mapping[str, Any]
@@ -211,58 +198,13 @@ def _merged(posted: Posted) -> Outcome:
 
 def _associated(posted: Posted) -> Outcome:
     """`associationChange`."""
-    notice, ids = posted.notice, (posted.id_in("fromObjectId"), posted.id_in("toObjectId"))
-    removed = notice.get("associationRemoved")
-    if not isinstance(removed, bool):
-        raise RefusedError(Reason.WRONG_TYPE, f"associationRemoved: expected true or false, got {shown(removed)}")
-    type_id = _type_id(notice)
-    ends = frozenset(map(Subject, _associated_kinds(notice), ids))
-    association = Association(ends, _label(notice, type_id), _is_primary(notice, type_id), removed)
-    said = posted.said((*ids, notice.get("associationType"), type_id, removed), CHANGED)
+    ids = (posted.id_in("fromObjectId"), posted.id_in("toObjectId"))
+    association = association_in(posted.notice, ids)
+    said = posted.said((*ids, *association.identity, association.removed), CHANGED)
     if not is_read(association):
         return Silent(Silence.ENTITY_NOT_READ)
     events = events_of(said, association)
     return Accepted(events) if events else Silent(Silence.NOTHING_MAPPED)
-
-
-def _type_id(notice: Notice) -> int | None:
-    said = notice.get("associationTypeId")
-    if isinstance(said, str) and said.isdecimal() and len(said) <= _LONGEST_TYPE_ID:
-        return int(said)
-    return said if isinstance(said, int) and not isinstance(said, bool) else None
-
-
-def _associated_kinds(notice: Notice) -> tuple[Kind, Kind]:
-    """The kinds of both ends: as named, else as the type's name says, else as HubSpot's own type ids say."""
-    named = (notice.get("fromObjectTypeId"), notice.get("toObjectTypeId"))
-    if named != (None, None):
-        return object_type(named[0]).kind, object_type(named[1]).kind
-    kind = notice.get("associationType")
-    if isinstance(kind, str) and "_to_" in kind.lower():
-        one, _, other = kind.lower().partition("_to_")
-        return _named_kind(one), _named_kind(other)
-    known = ASSOCIATION_TYPES.get(_type_id(notice) or 0)
-    if known is not None and notice.get("associationCategory") != _USER_DEFINED:
-        return object_type(known[0]).kind, object_type(known[1]).kind
-    raise RefusedError(Reason.UNKNOWN_ENTITY, f"associationType {shown(kind)}, of type {shown(_type_id(notice))}")
-
-
-def _named_kind(name: str) -> Kind:
-    found = ENGAGEMENT if name == "engagement" else named_type(name)
-    return (found or OTHER).kind
-
-
-def _label(notice: Notice, type_id: int | None) -> str | None:
-    """The role that a label gives; None for the association without a label."""
-    if notice.get("associationCategory") == _USER_DEFINED:
-        return str(type_id)
-    return "primary" if type_id in PRIMARY_TYPES else None
-
-
-def _is_primary(notice: Notice, type_id: int | None) -> bool:
-    """Whether the company is the main one: by its type or the flag; without either there was only one to have."""
-    flag = notice.get("isPrimaryAssociation")
-    return type_id in PRIMARY_TYPES or flag is True or (type_id is None and flag is None)
 
 
 _CHANGES: Mapping[str, Read] = {

@@ -31,7 +31,7 @@ def activity_fields(values: Values, done_us: int | None, said_us: int) -> Fields
         if place is not None:
             fields[ours] = reference(place, values[place])
     fields["done"] = flag("done", values.get("done")) is True
-    fields["removed"] = flag("active_flag", values.get("active_flag")) is False or values.get("is_deleted") is True
+    fields["removed"] = flag("active_flag", values.get("active_flag")) is False
     due_us = _due_us(values, channel)
     if not fields["done"]:
         return {**fields, "at_us": due_us}

@@ -39,12 +39,17 @@ def _is_gone(change: Change) -> bool:
     """Whether the deal was deleted, or put away while it was open: nobody works on it any more."""
     status = text("status", change.values.get("status"))
     archived = change.values.get("is_archived") is True and status not in CLOSED
-    return change.action is Action.DELETE or status == DELETED or archived
+    return _is_deleted(change) or status == DELETED or archived
+
+
+def _is_deleted(change: Change) -> bool:
+    """Whether the record was deleted; records of the API say so themselves."""
+    return change.action is Action.DELETE or change.values.get("is_deleted") is True
 
 
 def _activity(change: Change) -> tuple[AnyEvent, ...]:
     said, values = change.said, change.values
-    if change.action is Action.DELETE:
+    if _is_deleted(change):
         return (said.activity(change.id, {"removed": True}),)
     just_done = change.action is Action.CREATE or (change.previous is not None and "done" in change.previous)
     fields = activity_fields(values, said.at_us if just_done else None, said.at_us)
@@ -64,14 +69,14 @@ def _activity(change: Change) -> tuple[AnyEvent, ...]:
 
 
 def _person(change: Change) -> tuple[AnyEvent, ...]:
-    if change.action is Action.DELETE:
+    if _is_deleted(change):
         return (change.said.person(change.id, {"removed": True}, user=False),)
     fields = {**change.rules.persons.read(change.values), **email_of(change.values), "removed": False}
     return (change.said.person(change.id, fields, user=False),)
 
 
 def _organization(change: Change) -> tuple[AnyEvent, ...]:
-    if change.action is Action.DELETE:
+    if _is_deleted(change):
         return (change.said.account(change.id, {"removed": True}),)
     return (change.said.account(change.id, {**change.rules.organizations.read(change.values), "removed": False}),)
 

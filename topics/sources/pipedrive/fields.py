@@ -6,6 +6,7 @@ playbook could speak of.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from topics.sources.declared_fields import Meaning, Table, declared
@@ -49,17 +50,19 @@ USER_FIELDS: Table = {
 }
 
 _CUSTOM = "custom_fields"
+#: What a custom field is called.
+_HASH = re.compile(r"[0-9a-f]{40}", re.ASCII)
 #: The statuses that end a deal, as what its stage then is.
 CLOSED = frozenset({"won", "lost"})
 DELETED = "deleted"
 
 
 class FieldNames:
-    """The fields of one entity. `declared`: the custom fields that the settings name."""
+    """The fields of one entity, those that the settings declare among them."""
 
     def __init__(self, source: Source, entity: str, table: Table) -> None:
         self._table = declared(source.fields, entity, table, READERS)
-        self._custom = tuple(theirs for theirs in self._table if theirs not in table)
+        self._custom = tuple(filter(_HASH.fullmatch, self._table))
 
     def read(self, values: Values) -> Fields:
         """The fields that a whole record covers. Raises RefusedError.
