@@ -70,14 +70,15 @@ class Hub:
 
     def __init__(self, kind: HubKind, key: str, store: Keyed) -> None:
         self._kind, self._key, self._store = kind, key, store
-        self._source, self._id = key.split(":", 1)
-        self._name = f"{kind} {key} stories"
-        self._ties = Buckets(store, f"{kind} {key} ties", _entries)
+        self._id = key.split(":", 1)[1]
+        #: Its name among all, the beginning of its keys in the store.
+        self._name = f"{kind} {key}"
+        self._ties = Buckets(store, f"{self._name} ties", _entries)
 
     @property
     def stories(self) -> Stories:
         """All that it tells."""
-        value = self._store.get(self._name.encode())
+        value = self._store.get(self._stories_key)
         if value is not None:
             return _stories(value)
         before = None if self._kind == "account" else self._store.get(f"person {self._key}".encode())
@@ -124,7 +125,7 @@ class Hub:
 
     def tie(self, event: RelationChanged) -> Iterator[Sent | Signal]:
         """A record ties a deal to it, or does so no longer."""
-        deal = str(event.fields["deal"])
+        deal = str(event.fields.get("deal") or "")
         change = change_of(event)
         tie = TieChange(change.id, change.at_us, change.seq, not is_true(event.fields.get("removed")), event.version)
         before = self._ties.get(deal) or Entry()
@@ -152,7 +153,7 @@ class Hub:
             last = Change(event.id, event.at_us, event.seq, fields)
             gone = Story((*facts.changes, last), facts.count + 1)
             yield from self._tell(self._itself(facts), self._itself(gone), event.origin)
-        self._store.put(self._name.encode(), None)
+        self._store.put(self._stories_key, None)
         self._store.put(f"person {self._key}".encode(), None)
         self._ties.clear()
 
@@ -162,7 +163,11 @@ class Hub:
             self._ties.put(deal, None)
 
     def _keep(self, stories: Stories) -> None:
-        self._store.put(self._name.encode(), _encode(stories))
+        self._store.put(self._stories_key, _encode(stories))
+
+    @property
+    def _stories_key(self) -> bytes:
+        return f"{self._name} stories".encode()
 
     def _itself(self, story: Story) -> Speaker:
         return itself(self._kind, self._id, story)
@@ -181,7 +186,7 @@ class Hub:
     def _tell(self, was: Speaker, now: Speaker, origin: Origin) -> Iterator[Sent]:
         """A story has changed: every deal that is tied hears it."""
         for deal, entry in self._ties.items():
-            voice = Voice(now, f"{self._kind} {self._key}", deal, now.story.count + entry.count, origin)
+            voice = Voice(now, self._name, deal, now.story.count + entry.count, origin)
             fresh = appended(was.story, now.story, entry)
             if fresh is not None:
                 yield from map(voice.say, fresh)
@@ -193,7 +198,7 @@ class Hub:
     def _retie(self, speaker: Speaker, deal: str, before: Entry, now: Entry, origin: Origin) -> Iterator[Sent]:
         """A tie has changed: its deal hears a story."""
         story, window_us = speaker.story, speaker.window_us
-        voice = Voice(speaker, f"{self._kind} {self._key}", deal, story.count + now.count, origin)
+        voice = Voice(speaker, self._name, deal, story.count + now.count, origin)
         yield from voice.difference(heard(story, before, window_us), heard(story, now, window_us))
 
     def _signals(
