@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import msgspec
+
 from programs.failures import FilesError
 from programs.files.again import returning
 from programs.files.formats import Cells, Line, format_of, heading, lines
@@ -293,29 +295,27 @@ def _wholes(name: str) -> tuple[str, ...]:
     return tuple(".".join(parts[:n]) for n in range(1, len(parts)))
 
 
+_encode_cells = msgspec.json.Encoder(order="sorted").encode
+
+
 def _content_of(table: RowTable) -> Callable[[Cells, int], bytes]:
     """What stands for a row where rows are compared with each other; nothing where they are not."""
     if isinstance(table, History):
-        return lambda cells, _at_us: _digest(cells.values())
+        return lambda cells, _at_us: _digest(cells)
     if isinstance(table, Snapshot):
-        since = table.entered.column if table.entered is not None else None
+        since = None if table.entered is None else table.entered.column
         stage = [name for name, column in table.columns.items() if column.to == "stage"]
-        of_stage, when = [*stage, *([since] if since else [])], table.at.cell
+        of_stage, when = [*stage, since] if since else [], table.at.cell
 
         def content(cells: Cells, at_us: int) -> bytes:
             if not at_us:
                 return b""
-            whole = (f"{name}={_shown(value)}" for name, value in sorted(cells.items()) if name != when)
-            return _digest(whole) + _digest(cells.get(name) for name in of_stage)
+            whole = _digest({name: cell for name, cell in cells.items() if name != when})
+            return whole + _digest({name: cells.get(name) for name in of_stage}) if of_stage else whole
 
         return content
     return lambda _cells, _at_us: b""
 
 
-def _digest(values: Iterable[object]) -> bytes:
-    text = "\x1f".join(map(_shown, values))
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=CONTENT_BYTES).digest()
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+def _digest(cells: Cells) -> bytes:
+    return blake2b(_encode_cells(cells), digest_size=CONTENT_BYTES).digest()
