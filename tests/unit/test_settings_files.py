@@ -268,7 +268,7 @@ def test_the_example_comments_out_only_settings_that_exist(tmp_path: Path) -> No
     shown = re.sub(r"(?m)^(mapping|ca_file|playbook) = .*$", "", shown).replace(
         'kind = "tables"', 'kind = "salesforce"'
     )
-    assert shown.count("\n[[sources]]") == 3
+    assert shown.count("\n[[sources]]") == 4
     (tmp_path / "signals.toml").write_text(shown)
     settings = load_settings({"SIGNALS_BROKER_PASSWORD": "pw"}, tmp_path)
     assert settings.sources[0].schemas["Opportunity"][0] == "ChangeEventHeader"
