@@ -13,15 +13,19 @@ _NONE: tuple[RelationChanged, ...] = ()
 
 
 class Ties:
-    """The ties that deals name, where their source tells anything about what they are tied to.
+    """The ties that deals name, where a source tells anything about what they are tied to: their own, or an export of it.
 
     Of a source that nobody configured, everything is taken.
     """
 
     def __init__(self, sources: Iterable[Source] = ()) -> None:
+        provided: dict[str, frozenset[Provides]] = {}
+        for source in sources:
+            for key in (source.key, source.subject_key):
+                provided[key] = provided.get(key, frozenset()) | source.provides
         self._of = {
-            source.key: tuple((field, role) for field, role, needed in _TIES if needed in source.provides)
-            for source in sources
+            key: tuple((field, role) for field, role, needed in _TIES if needed in provides)
+            for key, provides in provided.items()
         }
         self._all = tuple((field, role) for field, role, _ in _TIES)
 
