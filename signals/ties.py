@@ -13,7 +13,7 @@ _NONE: tuple[RelationChanged, ...] = ()
 
 
 class Ties:
-    """The ties that deals name, where a source tells anything about what they are tied to: their own, or an export of it.
+    """The ties that deals name, where their source, or an export of it, tells anything about those.
 
     Of a source that nobody configured, everything is taken.
     """
