@@ -22,6 +22,7 @@ from topics.sources.hubspot.objects import Kind, ObjectType, named_type, object_
 from topics.sources.hubspot.rules import Rules
 from topics.sources.hubspot.subjects import READ, Subject, changed, ended
 from topics.sources.hubspot.values import Fields, flag, instant, text
+from topics.sources.read_at import dated
 from topics.sources.refusals import Reason, RefusedError, shown
 from topics.sources.statements import Statement
 
@@ -82,12 +83,9 @@ def _own_events(rules: Rules, said: Statement, subject: Subject, record: Record,
 
 def _said(rules: Rules, record: Record, read_us: int | None, broker_us: int) -> Statement:
     """The record as a statement. What identifies it is all of it: another read may have asked for more."""
-    times = [at_us for at_us in (_changed_us(record), read_us) if at_us is not None]
-    if not times:
-        raise RefusedError(Reason.NO_TIME, "neither updatedAt nor a time at which the record was read")
-    at_us = max(times)
+    at_us = dated("updatedAt", _changed_us(record), read_us, broker_us)
     identity = f"record\x1f{at_us}\x1f{id_of(encode(record).decode())}"
-    return Statement(rules.source, rules.subjects, identity, event_time("updatedAt", at_us, broker_us))
+    return Statement(rules.source, rules.subjects, identity, at_us)
 
 
 def _changed_us(record: Record) -> int | None:
@@ -120,12 +118,12 @@ def _deal(rules: Rules, said: Statement, identity: str, record: Record) -> Itera
 def _history(rules: Rules, said: Statement, identity: str, record: Record) -> Iterator[DealChanged]:
     """The deal's earlier values, one event per instant at which any of them was set."""
     properties = rules.properties[Kind.DEAL]
-    dated: dict[int, dict[str, object]] = {}
+    versions_at: dict[int, dict[str, object]] = {}
     for name, versions in _histories(record).items():
         if properties.meaning(name) is not None:
             for at_us, value in _versions(name, versions):
-                dated.setdefault(at_us, {})[name] = value
-    for at_us, values in sorted(dated.items()):
+                versions_at.setdefault(at_us, {})[name] = value
+    for at_us, values in sorted(versions_at.items()):
         then = said._replace(
             identity=f"history\x1f{at_us}\x1f{id_of(encode(values).decode())}", at_us=event_time("timestamp", at_us, 0)
         )

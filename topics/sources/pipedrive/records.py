@@ -15,6 +15,7 @@ from topics.sources.pipedrive.entities import reader
 from topics.sources.pipedrive.fields import stage_of
 from topics.sources.pipedrive.rules import Rules
 from topics.sources.pipedrive.values import instant, reference
+from topics.sources.read_at import dated
 from topics.sources.refusals import Reason, RefusedError, shown
 from topics.sources.statements import Statement
 
@@ -39,10 +40,7 @@ def read_record(rules: Rules, row: Mapping[str, Any], read_us: int | None, broke
     if record is None:
         raise RefusedError(Reason.BAD_RECORD_IDS, f"id: expected an id, got {shown(row.get('id'))}")
     changed_us = instant("update_time", row.get("update_time")) or instant("add_time", row.get("add_time"))
-    times = [at_us for at_us in (changed_us, read_us) if at_us is not None]
-    if not times:
-        raise RefusedError(Reason.NO_TIME, "neither update_time nor a time at which the record was read")
-    at_us = event_time("update_time", max(times), broker_us)
+    at_us = dated("update_time", changed_us, read_us, broker_us)
     identity = f"record\x1f{at_us}\x1f{id_of(encode(row).decode())}"
     change = Change(
         rules, Statement(rules.source, rules.subjects, identity, at_us), record, row, None, Action.CHANGE, None
