@@ -52,7 +52,8 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds ids of deals
             self._database = sqlite3.connect(path, isolation_level=None)
             # A killed process loses nothing that was committed; a machine that loses power, at most the last moments.
             self._database.execute("PRAGMA journal_mode = WAL")

@@ -49,7 +49,7 @@ class _Compared:
         else:
             if self._current is None or placed.at_us > self._current.at_us:
                 yield from self.ended()
-                self._current = LastSnapshot(placed.at_us, placed.row)
+                self._current = LastSnapshot(placed.at_us, self._said(placed))
                 self._memory.lasts(self._name, self._current)
             yield self._against(placed)
 
@@ -67,6 +67,11 @@ class _Compared:
             cells = {self._table.deal: deal.decode(), when: row.row.get(when)}
             record = encode(Row(self._name, row.n, cells, against=Against.MISSING))
             yield Placed(at_us, NO_TABLE, row.n, 0, deal, record, b"")
+
+    def _said(self, placed: Placed) -> bytes:
+        """A row by which the snapshot says its time, and nothing else: it is kept on disk."""
+        row, when = decode(placed.row), self._table.at.cell
+        return encode(Row(self._name, row.n, {when: row.row.get(when)}))
 
     def _against(self, placed: Placed) -> Placed:
         stood = self._memory.stood(self._name, placed.key)
