@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from alerts.ledger import decode_entry
+from alerts.ledger import LedgerEntry, decode_entry
 from engine.admin import produce_together, read_all
 from engine.records import Output
 from engine.settings import Broker
@@ -56,13 +56,12 @@ class Unreached(NamedTuple):
 
 def held(broker: Broker, subject: str) -> Held:
     """Read what is kept of a subject. Raises `BrokerAway`, and `LookupError` for topics that do not exist."""
-    join = _latest(broker, STATE_JOIN)
-    by_what = {what: found(join.items(), subject, what) for what in WHATS}
-    itself: set[str] = set(by_what["deal"].itself)
-    if subject.encode() in _latest(broker, DEAL_CURRENT):
+    joined = found(((record.key or b"", record.value) for record in read_all(broker, STATE_JOIN)), subject)
+    itself = set(joined.itself)
+    if _last(broker, DEAL_CURRENT, subject.encode()) is not None:
         itself.add("deal")
-    mentions = {what: one.mentions for what, one in by_what.items()}
-    return Held(tuple(what for what in WHATS if what in itself or mentions[what]), mentions)
+    known_as = tuple(what for what in WHATS if what in itself or joined.mentions[what])
+    return Held(known_as, {what: joined.mentions[what] for what in WHATS})
 
 
 def forget(broker: Broker, subject: str, whats: Iterable[What], known: Held) -> int:
@@ -96,8 +95,12 @@ def messages(broker: Broker, subject: str) -> list[Message]:
                 signals.add(decode_signal(record.value).id)
             except msgspec.DecodeError:
                 continue  # none of ours
-    entries = (decode_entry(value) for value in _latest(broker, ALERT_LEDGER).values()) if signals else ()
-    return sorted({Message(one.channel, one.ts) for one in entries if one.signal in signals and one.ts})
+    said: dict[bytes, LedgerEntry | None] = {}
+    for record in read_all(broker, ALERT_LEDGER) if signals else ():
+        key = record.key or b""
+        if key.decode(errors="replace").rpartition("\x1f")[2] in signals:  # see `alerts.ledger.ledger_key`
+            said[key] = None if record.value is None else decode_entry(record.value)
+    return sorted({Message(one.channel, one.ts) for one in said.values() if one is not None and one.ts})
 
 
 def unreached(topics: Iterable[Topic], now_us: int) -> list[Unreached]:
@@ -120,12 +123,10 @@ def _told(topic: str, key: str, subject: str, what: What, now_us: int) -> Output
     return Output(topic, key.encode(), encode(event))
 
 
-def _latest(broker: Broker, topic: str) -> dict[bytes, bytes]:
-    """The last value of each key of a topic."""
-    values: dict[bytes, bytes] = {}
+def _last(broker: Broker, topic: str, key: bytes) -> bytes | None:
+    """The last value of a key of a topic."""
+    value: bytes | None = None
     for record in read_all(broker, topic):
-        if record.value is None:
-            values.pop(record.key or b"", None)
-        else:
-            values[record.key or b""] = record.value
-    return values
+        if record.key == key:
+            value = record.value
+    return value

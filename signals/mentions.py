@@ -19,6 +19,10 @@ _record = msgspec.msgpack.Decoder(Record).decode
 _bucket = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 
 
+#: As what a subject may be known: the fields of records that name one.
+WHATS = ("deal", "person", "account", "owner")
+
+
 class Mention(NamedTuple):
     """One who knows a subject: what it is (`person`, `account`, `owner`, `activity`, `relation`), and its key."""
 
@@ -27,29 +31,46 @@ class Mention(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What join keeps of a subject: as what it is known itself, and who names it."""
+    """What join keeps of a subject: as what it is known itself, and who names it as each of `WHATS`.
+
+    Ids of different kinds may be equal, so a key may be known as several.
+    """
 
     itself: frozenset[str]
-    mentions: tuple[Mention, ...]
+    mentions: dict[str, tuple[Mention, ...]]
 
 
-def found(entries: Iterable[tuple[bytes, bytes]], subject: str, what: str) -> Found:
-    """What the entries of join's store hold of a subject that is looked for as a deal, a person, an account, an owner.
+def found(entries: Iterable[tuple[bytes, bytes | None]], subject: str) -> Found:
+    """What the entries of join's store hold of a subject, the last of each name; None: deleted.
 
-    `itself` holds every kind under which the key is known, whatever is looked for: ids of different kinds may be equal.
+    They may be the log of the store: nothing is kept of what does not concern the subject.
     """
-    itself: set[str] = set()
-    mentions: dict[Mention, None] = {}
+    itself: dict[bytes, str] = {}
+    named: dict[bytes, dict[str, Mention]] = {}
+    needle = _needle(subject)
     for name, value in entries:
+        itself.pop(name, None)
+        named.pop(name, None)
+        if value is None or not (needle in value or needle in name):
+            continue
         text = name.decode(errors="replace")
-        hub = _HUB.fullmatch(text)
+        hub, record = _HUB.fullmatch(text), _RECORD.fullmatch(text)
         if hub is not None and hub[2] == subject:
-            itself.add(hub[1])
-        elif hub is not None and what == "deal" and subject in _deals(value):
-            mentions[Mention(hub[1], hub[2])] = None
-        elif (record := _RECORD.fullmatch(text)) is not None and _is_named(value, record[2], subject, what):
-            mentions[Mention(record[1], record[2])] = None
-    return Found(frozenset(itself), tuple(mentions))
+            itself[name] = hub[1]
+        elif hub is not None and subject in _deals(value):
+            named[name] = {"deal": Mention(hub[1], hub[2])}
+        elif record is not None:
+            named[name] = {
+                what: Mention(record[1], record[2]) for what in WHATS if _is_named(value, record[2], subject, what)
+            }
+    mentions = {what: tuple(dict.fromkeys(one[what] for one in named.values() if what in one)) for what in WHATS}
+    return Found(frozenset(itself.values()), mentions)
+
+
+def _needle(subject: str) -> bytes:
+    """What stands in every value that names the subject: its id, unless a source may have sent that as a number."""
+    identity = subject.partition(":")[2]
+    return b"" if identity.isdigit() else identity.encode()
 
 
 def _deals(value: bytes) -> frozenset[str]:
