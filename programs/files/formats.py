@@ -198,7 +198,7 @@ def _cell(value: object) -> Raw:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return _fraction(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -206,6 +206,13 @@ def _cell(value: object) -> Raw:
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     return _encode(value).decode()
+
+
+def _fraction(value: float) -> Raw:
+    """A float as a cell. NaN is how columns of numbers say that a cell is empty; what is infinite is for its reader."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
 
 
 # --- Parquet
