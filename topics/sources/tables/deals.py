@@ -67,10 +67,8 @@ def _of_deals(plan: Plan, column: str, interpret: Callable[[Row, str], Outcome])
     return of_row
 
 
-def history(plan: Plan, mapping: Mapping) -> Interpret:
+def history(plan: Plan, table: History) -> Interpret:
     """Rows of a history."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, History)  # noqa: S101 -- called for a table of this kind alone
     fill = filled if table.changes is None else _single_change(table.changes.field, table.changes.value, plan)
 
     def interpret(row: Row, deal: str) -> Outcome:
@@ -102,13 +100,11 @@ def _single_change(field: str, value: str, plan: Plan) -> Callable[[Plan, Row], 
     return fill
 
 
-def snapshot(plan: Plan, mapping: Mapping) -> Interpret:
+def snapshot(plan: Plan, table: Snapshot, mapping: Mapping) -> Interpret:
     """Rows of snapshots: what differs from the one before becomes a full record, dated at the snapshot.
 
     Of what was not compared, or has another stage, the table may say since when the deal is in it.
     """
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Snapshot)  # noqa: S101 -- called for a table of this kind alone
     entered = None if table.entered is None else moment_of(mapping, table.entered)
     # A day means its midnight, and the export was made in the course of it.
     within_us = DAY_US - 1 if table.at.type is ValueType.DAY else 0
@@ -148,10 +144,8 @@ def _missing(plan: Plan, table: Snapshot, row: Row, deal: str) -> Outcome:
     return Accepted((_removed(plan, _subject(plan, row, deal), at_us),))
 
 
-def removals(plan: Plan, mapping: Mapping) -> Interpret:
+def removals(plan: Plan, table: Removals) -> Interpret:
     """Rows that say which deal is gone, or went into another one."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Removals)  # noqa: S101 -- called for a table of this kind alone
 
     def interpret(row: Row, deal: str) -> Outcome:
         at_us = plan.moments[0](row.row)
@@ -164,14 +158,12 @@ def removals(plan: Plan, mapping: Mapping) -> Interpret:
     return _of_deals(plan, table.deal, interpret)
 
 
-def milestones(plan: Plan, mapping: Mapping) -> Interpret:
+def milestones(plan: Plan, table: Milestones) -> Interpret:
     """The dated columns of a row, as changes.
 
     Where the dates and the row's stage contradict each other, or there are none, the row is undated: it says where
     the deal is, not since when.
     """
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Milestones)  # noqa: S101 -- called for a table of this kind alone
     reveals = [{table.columns[name].to for name in milestone.reveals} for milestone in table.milestones]
 
     def interpret(row: Row, deal: str) -> Outcome:

@@ -34,29 +34,28 @@ from topics.sources.read_at import read_at_us
 from topics.sources.refusals import RefusedError
 from topics.sources.source import Source
 from topics.sources.tables.deals import history, milestones, removals, snapshot
+from topics.sources.tables.mapping import (
+    Accounts,
+    Activity,
+    History,
+    Milestones,
+    People,
+    Relations,
+    Removals,
+    RowTable,
+    Snapshot,
+    load,
+)
 from topics.sources.tables.mapping import Mapping as TableMapping
-from topics.sources.tables.mapping import RowTable, load
 from topics.sources.tables.people import accounts, activity, people, relations
 from topics.sources.tables.rows import FLAWS, MAX_ID, MAX_ROW_BYTES, Interpret, Plan, Row, decode, plan_of
-
-#: Each kind of table, and what makes an interpreter of its rows.
-_INTERPRETERS: Mapping[str, Callable[[Plan, TableMapping], Interpret]] = {
-    "history": history,
-    "snapshot": snapshot,
-    "milestones": milestones,
-    "removals": removals,
-    "activity": activity,
-    "accounts": accounts,
-    "people": people,
-    "relations": relations,
-}
 
 
 def parser(source: Source) -> Parser:
     """The parser of one source, its mapping compiled once. Raises MappingError."""
     mapping = load(source.mapping)
     interpreters = {
-        name: _INTERPRETERS[table.kind](plan_of(source, mapping, name, table), mapping)
+        name: _interpreter(plan_of(source, mapping, name, table), table, mapping)
         for name, table in mapping.row_tables().items()
     }
 
@@ -64,6 +63,28 @@ def parser(source: Source) -> Parser:
         return [_outcome(record, interpreters)]
 
     return parse
+
+
+def _interpreter(plan: Plan, table: RowTable, mapping: TableMapping) -> Interpret:
+    """What the rows of one table mean, by its kind."""
+    match table:
+        case History():
+            interpret = history(plan, table)
+        case Snapshot():
+            interpret = snapshot(plan, table, mapping)
+        case Milestones():
+            interpret = milestones(plan, table)
+        case Removals():
+            interpret = removals(plan, table)
+        case Activity():
+            interpret = activity(plan, table)
+        case Accounts():
+            interpret = accounts(plan, table)
+        case People():
+            interpret = people(plan, table)
+        case Relations():
+            interpret = relations(plan, table)
+    return interpret
 
 
 def first_moment(mapping: TableMapping, table: RowTable) -> Callable[[Cells], int]:

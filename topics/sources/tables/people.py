@@ -8,7 +8,7 @@ from topics.events import AccountChanged, ActivityChanged, Direction, PersonChan
 from topics.outcomes import Accepted, Outcome, Rejected, Silent
 from topics.silences import Silence
 from topics.sources.cells import Reason, UnreadableError
-from topics.sources.tables.mapping import Accounts, Activity, Mapping, People, Relations
+from topics.sources.tables.mapping import Accounts, Activity, People, Relations
 from topics.sources.tables.rows import Interpret, Plan, Row, content_id, filled, id_in
 
 #: The ends of a tie that are written as keys; an owner stays an id (`RelationChanged`).
@@ -16,10 +16,8 @@ _KEYS = ("deal", "activity", "person", "account")
 _TIED, _TIES = ("deal", "activity"), ("person", "account", "owner")
 
 
-def activity(plan: Plan, mapping: Mapping) -> Interpret:
+def activity(plan: Plan, table: Activity) -> Interpret:
     """Rows of contacts between people."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Activity)  # noqa: S101 -- called for a table of this kind alone
 
     def interpret(row: Row) -> Outcome:
         deal = _deal(plan, row, table.deal)
@@ -63,10 +61,8 @@ def _activity_changed(plan: Plan, row: Row, own: str, at_us: int, fields: dict[s
     )
 
 
-def accounts(plan: Plan, mapping: Mapping) -> Interpret:
+def accounts(plan: Plan, table: Accounts) -> Interpret:
     """Rows of companies."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Accounts)  # noqa: S101 -- called for a table of this kind alone
 
     def interpret(row: Row) -> Outcome:
         account = id_in(plan, row, table.account)
@@ -87,10 +83,8 @@ def accounts(plan: Plan, mapping: Mapping) -> Interpret:
     return interpret
 
 
-def people(plan: Plan, mapping: Mapping) -> Interpret:
+def people(plan: Plan, table: People) -> Interpret:
     """Rows of persons: users of the CRM, and buyers."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, People)  # noqa: S101 -- called for a table of this kind alone
 
     def interpret(row: Row) -> Outcome:
         person = id_in(plan, row, table.person)
@@ -112,10 +106,8 @@ def people(plan: Plan, mapping: Mapping) -> Interpret:
     return interpret
 
 
-def relations(plan: Plan, mapping: Mapping) -> Interpret:
+def relations(plan: Plan, table: Relations) -> Interpret:
     """Rows of ties."""
-    table = mapping.tables[plan.table]
-    assert isinstance(table, Relations)  # noqa: S101 -- called for a table of this kind alone
 
     def interpret(row: Row) -> Outcome:
         found = filled(plan, row)

@@ -12,7 +12,7 @@ import msgspec
 from topics.events import Scalar, deal_key, event_id
 from topics.outcomes import Outcome
 from topics.silences import Dirt
-from topics.sources.cells import Raw, Reason, UnreadableError, as_text
+from topics.sources.cells import Raw, Reason, UnreadableError, as_text, is_whole
 from topics.sources.columns import Doubt, Meaning, Moment, doubt_of, moment_of, reading
 from topics.sources.source import Source
 from topics.sources.tables.kinds import DealRows
@@ -123,8 +123,10 @@ def plan_of(source: Source, mapping: Mapping, name: str, table: RowTable) -> Pla
 
 
 def id_in(plan: Plan, row: Row, column: str) -> str:
-    """The id that stands in a column, empty where there is none. Raises UnreadableError for one that is too long."""
+    """The id that stands in a column, empty where there is none. Raises UnreadableError for one that can be none."""
     raw = row.row.get(column)
+    if isinstance(raw, float) and not is_whole(raw):
+        raise UnreadableError(Reason.WRONG_TYPE, f"{column}: {raw} is a fraction; no id is, or it lost digits")
     text = "" if raw is None else as_text(raw).strip()
     if len(text) > MAX_ID:
         raise UnreadableError(Reason.TOO_LONG, f"{column}: an id of {len(text)} characters")
