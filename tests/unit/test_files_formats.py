@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -144,6 +145,34 @@ def test_parquet_s_own_types_are_read_by_the_declared_ones(tmp_path: Path) -> No
     }
     pq.write_table(pa.Table.from_pylist([row | {"hot": True, "owner": {"id": "005"}}]), tmp_path / "deals.parquet")
     assert events(tmp_path) == EXPECTED[:1]
+
+
+def fractions(folder: Path, ids: list[float | None]) -> list[Outcome]:
+    """Rows of a Parquet file in which ids are fractions, as many writers have columns of numbers with empty cells."""
+    rows = [ROWS[0] | {"id": None, "owner": {"id": one}} for one in ids]
+    table = pa.Table.from_pylist(rows).set_column(0, "id", pa.array(ids, pa.float64()))
+    pq.write_table(table, folder / "deals.parquet")
+    return outcomes(folder)
+
+
+def test_an_id_that_a_file_has_as_a_fraction_is_the_same_id(tmp_path: Path) -> None:
+    (one,) = fractions(tmp_path, [7.0])
+    assert isinstance(one, Accepted)
+    assert isinstance(one.events[0], DealChanged)
+    assert (one.events[0].key, one.events[0].fields["owner_id"]) == ("tables/acme:7", "7")
+
+
+@pytest.mark.parametrize(
+    ("id", "reason"), [(1.5, "wrong_type"), (2.0**53, "wrong_type"), (math.nan, "no_deal_id"), (None, "no_deal_id")]
+)
+def test_an_id_that_is_a_fraction_or_may_have_lost_digits_is_none(
+    id: float | None,  # noqa: A002 -- what it is
+    reason: str,
+    tmp_path: Path,
+) -> None:
+    (one,) = fractions(tmp_path, [id])
+    assert isinstance(one, Rejected)
+    assert one.reason == reason
 
 
 def test_a_format_may_be_declared_against_the_name(tmp_path: Path) -> None:

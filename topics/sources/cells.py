@@ -40,6 +40,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 #: What exports write between groups of three where a space is declared: plain, no-break, narrow no-break.
 _SPACES = " \u00a0\u202f"
 _SHOWN = 60  # characters of a cell in a message
+#: Up to here a fraction holds every whole number: what a float says beyond may have been another one.
+_EXACT = 2**53 - 1
 _CACHED_DATES = 8192  # twenty years of days, or the instants of a burst
 
 
@@ -86,10 +88,20 @@ class Clock(NamedTuple):
 
 
 def as_text(cell: str | float) -> str:
-    """A cell with a type, as CSV would write it: `true`, whole numbers with all digits, `2.5`."""
+    """A cell with a type, as CSV would write it: `true`, whole numbers with all digits, `2.5`.
+
+    A whole number is one also where it is a fraction: a column of them with empty cells is written as `7.0`.
+    """
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, float) and is_whole(cell):
+        return str(int(cell))
     return cell if isinstance(cell, str) else str(cell)
+
+
+def is_whole(value: float) -> bool:
+    """Whether a fraction is a whole number, and small enough that no digit of it was lost."""
+    return value.is_integer() and abs(value) <= _EXACT
 
 
 def text(cell: str) -> str:
