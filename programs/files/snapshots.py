@@ -37,7 +37,8 @@ class _Compared:
     def skip(self, placed: Placed) -> None:
         """A row that an earlier run of this load has written."""
         self._whole = self._whole and bool(placed.content)
-        self._current = self._memory.last(self._name)
+        if self._current is None:
+            self._current = self._memory.last(self._name)
 
     def rows(self, placed: Placed) -> Iterator[Placed]:
         """The row with how it compares; before it, what was missing in the snapshot that it follows."""
