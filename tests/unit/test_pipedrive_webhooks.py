@@ -228,6 +228,11 @@ def test_a_record_without_an_id_is_the_entitys() -> None:
     assert reason(hook("delete", "deal", None, {"title": "x"}, entity_id=None)) == "bad_record_ids"
 
 
+def test_a_delete_needs_no_more_than_the_id_and_a_change_is_never_what_was_before() -> None:
+    assert isinstance(first(hook("delete", "deal", None, None, entity_id="8")), DealRemoved)
+    assert reason(hook("change", "deal", None, {"id": 8, "value": 90}, entity_id="8")) == "not_an_object"
+
+
 def test_a_deal_without_a_person_has_no_tie() -> None:
     (_, tie) = events(hook("change", "deal", DEAL | {"person_id": None}, {"person_id": 11}))
     assert isinstance(tie, Relation)

@@ -60,9 +60,9 @@ def _changed(
     data, previous, action = _object("data", body), _object("previous", body), Action(meta["action"])
     if action is Action.CREATE and previous:
         action = Action.CHANGE  # seen in Pipedrive's own samples: what was before is told, so it is no creation
-    values = data if data is not None else previous
-    if values is None:
-        raise RefusedError(Reason.NOT_AN_OBJECT, "neither data nor previous is an object")
+    values = (previous or {}) if data is None and action is Action.DELETE else data
+    if values is None:  # what it was before is not what it is now
+        raise RefusedError(Reason.NOT_AN_OBJECT, f"data of a {action} is null")
     record = reference("id", values.get("id")) or reference("entity_id", meta.get("entity_id"))
     if record is None:
         raise RefusedError(Reason.BAD_RECORD_IDS, "neither the record nor entity_id has an id")
