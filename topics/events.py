@@ -119,11 +119,11 @@ class DealGap(Event, frozen=True, tag="deal_gap"):
 class ActivityChanged(Event, frozen=True, tag="activity_changed"):
     """Some fields of an activity (task, call, e-mail, meeting) changed; only those are in `fields`.
 
-    On `people.events` the key is the activity; `join` sends it on to `deal.events` under the deal's key once some
-    event of the activity has named the deal. There `change` is the id of the event of the activity that it tells of,
-    and the fields are all that is known of the activity at that change; of the same change a higher `version` stands
-    in the place of a lower one, and one without fields takes back what was said. `via` is the one through whom it goes
-    on: `person:<id>` or `account:<id>`, empty where it names the deal itself.
+    On `people.events` the key is the activity; `join` sends it on to `deal.events` under the deal's key once the deal
+    is known. There `change` identifies the change that it tells of, and the fields are all that is known of the
+    activity at that change; of the same change a higher `version` stands in the place of a lower one, and one without
+    fields takes back what was said. `via` is the one through whom it goes on: `person:<id>` or `account:<id>`, empty
+    where it names the deal itself.
     Fields, all optional, None for empty:
 
     * `deal`: the deal's key; `person`, `account`: the other side's ids; `owner`: the seller's id
