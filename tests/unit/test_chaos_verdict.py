@@ -117,6 +117,7 @@ def test_the_table_has_every_line_of_the_promise() -> None:
         "disk",
         "clock",
         "dirty",
+        "intake",
         "slack",
         "soak",
         "upgrade",
