@@ -19,4 +19,4 @@ def propose(path: Path) -> None:
         raise CallError(*error.problems) from None
     typer.echo(text, nl=False)
     unsure = text.count("# unsure")
-    complain(f"{unsure} places are unsure" if unsure else "nothing is unsure")
+    complain(f"unsure in {unsure} place{'s' if unsure > 1 else ''}" if unsure else "nothing is unsure")

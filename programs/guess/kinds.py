@@ -17,7 +17,7 @@ _DEAL_FIELDS = (
     ("stage", r"(deal_?|opportunity_|pipeline_|deal_pipeline_)?stage(_name|_id)?|status|phase|activity|concept_name"),
     ("amount", r"(deal_|property_|opportunity_|total_|close_)?(amount|value)|acv|tcv|arr"),
     ("close_date", r"(property_|expected_|planned_|case_)?(close_?date|deadline)"),
-    ("created_at", r"(property_|case_)?(created?_?(date|at|on|time)|startdate)"),
+    ("created_at", r"(property_|case_)?(created?_?(date|at|on|time)|created|startdate)"),
     ("owner_id", r"(deal_|opportunity_|hubspot_)?owner(_id)?|sales_(agent|rep|person)|rep|([a-z]+_)*resource"),
     ("account_id", r"(account|company|organi[sz]ation)(_id)?"),
     ("name", r"(deal_?|opportunity_|property_deal)?name|title"),

@@ -89,7 +89,10 @@ def _timezone(guesses: Iterable[Guess]) -> Iterator[str]:
 
 
 def _has_zone(column: Looks) -> bool:
-    return "iso" not in column.formats or all(re.search(r"(Z|[+-]\d{2}:?\d{2})$", one) for one in column.values)
+    """Whether every time of a column says its zone: an epoch does, a pattern seldom, ISO where it is written."""
+    if "iso" in column.formats:
+        return all(re.search(r"(Z|[+-]\d{2}:?\d{2})$", one) for one in column.values)
+    return bool(column.formats) and all(one.startswith("epoch_") or "%z" in one for one in column.formats)
 
 
 def _stamped_local(column: Looks) -> bool:

@@ -126,6 +126,21 @@ def test_weekly_exports_are_snapshots_dated_by_their_names(tmp_path: Path) -> No
     assert (table.kind, table.file, table.event_times()[0].name) == ("snapshot", "deals_*.csv", r"(\d{4}-\d{2}-\d{2})")
 
 
+@pytest.mark.parametrize(
+    ("time", "is_sure"),
+    [
+        ("31.01.2024 09:00", False),
+        ("2024-01-31 09:00:00", False),
+        ("1/2/2024 09:00", False),  # of which not even the day is sure
+        ("2024-01-31T09:00:00Z", True),
+        ("1706695200000", True),
+    ],
+)
+def test_times_that_name_no_zone_are_told(time: str, *, is_sure: bool, tmp_path: Path) -> None:
+    write(tmp_path, "deal_history.csv", "deal_id,stage,changed_at", [f"D1,New,{time}", f"D2,Won,{time}"])
+    assert ("timezone: UTC # unsure" not in proposal(tmp_path)) is is_sure
+
+
 def test_a_table_without_deals_is_told(tmp_path: Path) -> None:
     write(tmp_path, "weather.csv", "city,degrees", ["Oslo,3"])
     text = proposal(tmp_path)
