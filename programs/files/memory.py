@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
 from typing import NamedTuple
 
 from programs.failures import WorkError
@@ -47,7 +48,10 @@ class Progress(NamedTuple):
 
 
 class Memory:
-    """What is remembered of one source. Nothing is kept before `commit`. Raises WorkError for a file that is none."""
+    """What is remembered of one source. Nothing is kept before `commit`.
+
+    One at a time: raises WorkError where another load of the source is running, and for a file that is none.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -65,6 +69,12 @@ class Memory:
             message = f"{path}: {error}"
             raise WorkError(message) from None
         self._changed: dict[tuple[str, bytes], Stood] = {}
+        rmtree(self.scratch, ignore_errors=True)  # of a loader that was killed: we are the only one now
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what a load sorts."""
+        return self._path.with_suffix(".sort")
 
     def close(self) -> None:
         """Forget what was not committed."""

@@ -70,7 +70,7 @@ def rows_of(path: Path, mapping: Mapping, reread: Reread) -> Iterator[Numbered]:
 
 def _merged(tables: list[_Table], reread: Reread) -> Iterator[Numbered]:
     with ExitStack() as stack:
-        streams = [_sorted(table, stack) for table in tables]
+        streams = [_sorted(table, reread, stack) for table in tables]
         merged = heapq.merge(*streams)
         yield from map(_numbered, _compared(merged, tables, reread, stack))
 
@@ -83,7 +83,7 @@ def unordered(path: Path, mapping: Mapping) -> Iterator[Numbered]:
     for table in _tables(path, mapping):
         with ExitStack() as stack:
             if isinstance(table.table, History | Snapshot) or table.table.sorted:
-                rows = _compared(_sorted(table, stack), [table], Reread(), stack)
+                rows = _compared(_sorted(table, Reread(), stack), [table], Reread(), stack)
             else:
                 rows = table.rows
             yield from map(_numbered, rows)
@@ -120,12 +120,18 @@ class _Table(NamedTuple):
     rows: Iterator[Placed]
 
 
-def _sorted(table: _Table, stack: ExitStack) -> Iterator[Placed]:
-    if table.table.sorted:
-        rows = as_declared(table.rows, table.name)
-    else:
-        rows = in_order(table.rows, Path(stack.enter_context(TemporaryDirectory(prefix="signals-sort-"))))
+def _sorted(table: _Table, reread: Reread, stack: ExitStack) -> Iterator[Placed]:
+    declared = table.table.sorted
+    rows = as_declared(table.rows, table.name) if declared else in_order(table.rows, _folder(reread, stack))
     return returning(rows) if isinstance(table.table, History) else rows
+
+
+def _folder(reread: Reread, stack: ExitStack) -> Path:
+    """Where runs are written: what a killed load leaves is found by the next one."""
+    scratch = None if reread.memory is None else reread.memory.scratch
+    if scratch is not None:
+        scratch.mkdir(mode=0o700, exist_ok=True)
+    return Path(stack.enter_context(TemporaryDirectory(prefix="signals-sort-", dir=scratch)))
 
 
 def _compared(rows: Iterable[Placed], tables: list[_Table], reread: Reread, stack: ExitStack) -> Iterator[Placed]:
