@@ -20,7 +20,7 @@ from engine.settings import Broker
 from signals.mentions import Mention, found
 from topics.catalog import ALERT_LEDGER, DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PEOPLE_EVENTS, STATE_JOIN, Topic
 from topics.codec import decode_signal, encode
-from topics.events import Forgotten, event_id
+from topics.events import Forgotten, event_id, source_of
 from topics.instants import DAY_US, rfc3339
 
 What: TypeAlias = Literal["deal", "person", "account", "owner"]
@@ -118,7 +118,7 @@ def _day(now_us: int, days: int) -> str:
 
 def _told(topic: str, key: str, subject: str, what: What, now_us: int) -> Output:
     identity = event_id("forgotten", topic, key, subject, what, now_us)
-    source = subject.split(":", 1)[0]
+    source = source_of(subject)
     event = Forgotten(id=identity, key=key, source=source, at_us=now_us, subject=subject, what=what)
     return Output(topic, key.encode(), encode(event))
 

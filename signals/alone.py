@@ -9,7 +9,7 @@ import msgspec
 from signals.intents import Intents
 from signals.records import Change, Fields, shortened
 from signals.stories import Entry
-from topics.events import EngagementSeen, IntentSeen, Origin
+from topics.events import EngagementSeen, IntentSeen, Origin, source_of
 from topics.instants import rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Kind, Resolution, Severity, Signal, Step, signal_id
 
@@ -48,7 +48,7 @@ def intent_on_deal(intents: Intents, event: EngagementSeen) -> IntentSeen | None
     return IntentSeen(
         id=event.id,
         key=event.deal,
-        source=event.deal.split(":", 1)[0],
+        source=source_of(event.deal),
         at_us=event.at_us,
         seq=event.seq,
         origin=event.origin,

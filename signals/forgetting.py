@@ -8,7 +8,7 @@ from signals.deal import Deal
 from signals.episodes import Transition, told
 from signals.records import Change, Record, key_of
 from signals.step import State
-from topics.events import Forgotten
+from topics.events import Forgotten, source_of
 from topics.signals import Resolution, Step
 
 _replace = msgspec.structs.replace
@@ -47,4 +47,4 @@ def without(record: Record, key: str, what: str, subject: str) -> Record:
 
 
 def _names(change: Change, key: str, what: str, subject: str) -> bool:
-    return key_of(key.split(":", 1)[0], change.fields.get(what)) == subject
+    return key_of(source_of(key), change.fields.get(what)) == subject

@@ -17,7 +17,7 @@ import msgspec
 
 from signals.deal import is_true
 from signals.step import HORIZON_US
-from topics.events import ActivityChanged, Origin, RelationChanged, Scalar, deal_key, event_id
+from topics.events import ActivityChanged, Origin, RelationChanged, Scalar, deal_key, event_id, source_of
 
 Fields: TypeAlias = dict[str, Scalar]
 Place: TypeAlias = tuple[int, int, int, str]
@@ -173,7 +173,7 @@ def after(sort: Sort, key: str, before: Known | None, change: Change) -> Known:
         told = {**told, change.told: change.fields}
     else:
         fields = _added(fields, change)
-    return Known(fields, told, sort.targets(key.split(":", 1)[0], fields, told) if fields else ())
+    return Known(fields, told, sort.targets(source_of(key), fields, told) if fields else ())
 
 
 def heard(sort: Sort, change: Change, before: Known | None, known: Known) -> Iterator[tuple[Target, Fields]]:
@@ -209,7 +209,7 @@ class Voice(NamedTuple):
             self.name,
             id=identity,
             key=target.key,
-            source=target.key.split(":", 1)[0],
+            source=source_of(target.key),
             at_us=change.at_us,
             seq=change.seq,
             origin=self.origin,

@@ -12,7 +12,7 @@ from signals.alone import Intent
 from signals.deal import is_true
 from signals.records import Fields
 from signals.stories import Entry, Heard, Story, difference
-from topics.events import ActivityChanged, IntentSeen, Origin, RelatedChanged, event_id
+from topics.events import ActivityChanged, IntentSeen, Origin, RelatedChanged, event_id, source_of
 
 Sent: TypeAlias = ActivityChanged | RelatedChanged | IntentSeen
 
@@ -98,7 +98,7 @@ class Voice(NamedTuple):
             fields=None if taken_back else heard.fields,
             id=identity,
             key=self.deal,
-            source=self.deal.split(":", 1)[0],
+            source=source_of(self.deal),
             at_us=heard.at_us,
             seq=heard.seq,
             origin=self.origin,

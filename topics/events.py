@@ -70,6 +70,11 @@ def deal_key(source: str, deal_id: str) -> str:
     return f"{source}:{deal_id}"
 
 
+def source_of(key: str) -> str:
+    """The source's own key, of a key that `deal_key` made."""
+    return key.split(":", 1)[0]
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
     """What every event carries.
 
