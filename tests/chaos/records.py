@@ -1,4 +1,4 @@
-"""The records of a run: a simulated CRM, as untidy as a line wants it."""
+"""The records of a run: a simulated CRM with its people and accounts, as untidy as a line wants it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _HOT_USER = "005Sm0000000001IAA"
 def records(seed: int, count: int, trouble: Trouble = TIDY, times: int = 1) -> list[Emitted]:
     """The first `count` records, and as dense as they are so many times as many."""
     deals = count // _PER_DEAL
-    made = simulate(Options(seed=seed, deals=times * deals, days=times * DAYS, start_ms=START_MS, trouble=trouble))
+    made = simulate(
+        Options(seed=seed, deals=times * deals, days=times * DAYS, start_ms=START_MS, trouble=trouble, people=True)
+    )
     found = [emitted for emitted, _ in zip(made, range(times * count), strict=False)]
     if len(found) < times * count:
         message = f"the simulation ends after {len(found)} of {times * count} records"
