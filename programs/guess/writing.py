@@ -139,11 +139,21 @@ def _table(made: Guess, lookups: Mapping[str, str]) -> Iterator[str]:
     yield f"    kind: {made.kind}"
     for key, value in made.keys.items():
         yield f"    {key}: {_value(value)}{_open(made, value)}"
+    if made.kind != "lookup" and (unmapped := _unmapped(made)):
+        yield f"    # not mapped: {', '.join(map(_value, unmapped))}"
     if made.columns:
         yield "    columns:"
         for name, to in made.columns.items():
             yield from (f"      # unsure: {note}" for note in _twins(sheet.column(name)))
             yield f"      {_value(name)}: {_column(sheet.column(name), to, lookups.get(name))}"
+
+
+def _unmapped(made: Guess) -> list[str]:
+    """The columns with values that nothing of the table names."""
+    said = repr(made.keys)
+    return [
+        one.name for one in made.sheet.columns if one.rows and one.name not in made.columns and one.name not in said
+    ]
 
 
 def _open(made: Guess, value: object) -> str:
