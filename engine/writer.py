@@ -104,7 +104,7 @@ class BatchWriter:
         topics = {output.topic for output in outputs}
         partitions = {topic: await self._partitions(topic) for topic in topics}
         placed = by_partition(outputs, partitions, next(self._keyless))
-        await _all(self._append(topic, partition, rows) for (topic, partition), rows in placed.items())
+        await side_by_side(self._append(topic, partition, rows) for (topic, partition), rows in placed.items())
         for output in outputs:
             copies = partitions[output.topic] if output.partition == EVERY_PARTITION else 1
             self._metrics.outputs.labels(self._settings.name, output.topic).inc(copies)
@@ -203,7 +203,7 @@ async def _send_some(topic: str, partition: int, rows: Sequence[Output], produce
     return Extent(metadata.offset, metadata.offset + batch.record_count())
 
 
-async def _all(calls: Iterable[Coroutine[Any, Any, object]]) -> None:
+async def side_by_side(calls: Iterable[Coroutine[Any, Any, object]]) -> None:
     """Run the calls side by side; when one fails, or we are cancelled, the others are cancelled and waited for."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:

@@ -22,7 +22,7 @@ from engine.metrics import EngineMetrics, Readiness
 from engine.reach import BrokerAway, BrokerRefuses, reach, why_away
 from engine.settings import EngineSettings
 from engine.web import ReadyCheck, Web
-from engine.writer import BatchWriter
+from engine.writer import BatchWriter, side_by_side
 from programs.crew import rarely_collected
 from programs.intake.desk import ANSWER_S, Desk
 from programs.intake.doors import Door, doors
@@ -122,13 +122,9 @@ class Intake:
             log.error("the broker refuses us", why=str(error))  # noqa: TRY400  # a wrong setting, not a place in our code
             return REFUSED
         works: list[Coroutine[Any, Any, None]] = [lanes.run(self._writer) for lanes in self._lanes.values()]
-        tasks = [asyncio.create_task(work) for work in (*works, self._watch())]
         try:
-            await asyncio.gather(*tasks)
+            await side_by_side((*works, self._watch()))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._writer.stop(), STOP_WRITER_S)
         return 0

@@ -268,6 +268,12 @@ def test_a_commit_number_beyond_a_floats_precision_stays_exact() -> None:
     assert changed(flat(header(commitNumber=number), StageName="Q")).seq[0] == number
 
 
+def test_numbers_of_64_bits_may_be_text_as_javascript_writes_them() -> None:
+    as_text: dict[str, Any] = {"commitNumber": str(2**53 + 1), "sequenceNumber": "1", "commitTimestamp": str(MS)}
+    as_numbers: dict[str, Any] = {name: int(value) for name, value in as_text.items()}
+    assert changed(flat(header(**as_text), StageName="Q")) == changed(flat(header(**as_numbers), StageName="Q"))
+
+
 NUMBERS: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ("an amount as text", {"Amount": "40000.50"}, {"amount": 40000.5}),
     ("an amount below nothing", {"Amount": -12.5}, {"amount": -12.5}),
@@ -506,7 +512,7 @@ REJECTED: list[tuple[str, bytes, str]] = [
     ("a commit number over 64 bits", flat(header(commitNumber=2**63), StageName="Q"), "bad_header"),
     ("changedFields is text", flat(header(changedFields="StageName"), StageName="Q"), "bad_header"),
     ("no commit time", flat(header(commitTimestamp=None), StageName="Q"), "absurd_time"),
-    ("a commit time of text", flat(header(commitTimestamp=str(MS)), StageName="Q"), "absurd_time"),
+    ("a commit time of words", flat(header(commitTimestamp="yesterday"), StageName="Q"), "absurd_time"),
     ("a commit time of 1999", flat(header(commitTimestamp=946_684_799_999), StageName="Q"), "absurd_time"),
     ("a commit time in seconds", flat(header(commitTimestamp=MS // 1000), StageName="Q"), "absurd_time"),
     ("a commit time in microseconds", flat(header(commitTimestamp=MS * 1000), StageName="Q"), "absurd_time"),

@@ -164,6 +164,14 @@ def read_header(header: object) -> Header:
     """The header. Raises RefusedError: bad_header and the reasons of HEADER_FAULTS."""
     try:
         return msgspec.convert(header, Header)
+    except msgspec.ValidationError:
+        return _read_lax_header(header)
+
+
+def _read_lax_header(header: object) -> Header:
+    """The header with its numbers as text, as JavaScript writes those of 64 bits so as to lose no digit."""
+    try:
+        return msgspec.convert(header, Header, strict=False)
     except msgspec.ValidationError as error:
         message = str(error)
         reason = next((reason for name, reason in HEADER_FAULTS if name in message), Reason.BAD_HEADER)
