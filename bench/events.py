@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaProducer
 from engine.settings import Broker
 from programs.startup import prepare
 from signals.intents import intents_of
-from signals.joiner import Joiner
+from signals.joining.joiner import Joiner
+from signals.joining.ties import Ties
 from signals.keyed import DictStore
 from signals.replay import heard
 from signals.simulate import Options, simulate
-from signals.ties import Ties
 from topics.codec import encode
 from topics.events import CONTROLS, DealEvent
 from topics.outcomes import Accepted

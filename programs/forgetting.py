@@ -17,7 +17,7 @@ from alerts.ledger import LedgerEntry, decode_entry
 from engine.admin import produce_together, read_all
 from engine.records import Output
 from engine.settings import Broker
-from signals.mentions import Mention, found
+from signals.joining.mentions import Mention, found
 from topics.catalog import ALERT_LEDGER, DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PEOPLE_EVENTS, STATE_JOIN, Topic
 from topics.codec import decode_signal, encode
 from topics.events import Forgotten, event_id, source_of

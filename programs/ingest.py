@@ -15,8 +15,8 @@ import msgspec
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.state import Store
 from programs.lines import Sparing, place_of
+from signals.joining.ties import Ties
 from signals.metrics import InputMetrics
-from signals.ties import Ties
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX, REJECTED
 from topics.codec import encode
 from topics.events import CONTROLS, AnyEvent, LoadEnded, LoadStarted, PeopleEvent

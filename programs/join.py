@@ -16,7 +16,7 @@ from programs.aside import UNDECODABLE_EVENT, put_aside
 from programs.published import Published
 from programs.times import Times
 from signals.intents import Intents
-from signals.joiner import Joiner, version_in
+from signals.joining.joiner import Joiner, version_in
 from signals.metrics import UNDECODABLE, JoinMetrics
 from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, PEOPLE_EVENTS
 from topics.codec import decode_people_event, encode

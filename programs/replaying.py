@@ -26,11 +26,11 @@ from programs.spill import Block, spill, spilt, stream, streamed
 from signals.emit import view_of
 from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, joined_at_once, judged, share_of
 from signals.intents import intents_of
-from signals.joiner import HOPS, hop_of
+from signals.joining.joiner import HOPS, hop_of
+from signals.joining.ties import Ties
 from signals.judge import Stored, Watch, panel_of
 from signals.replay import steps_of
 from signals.rules import Rules
-from signals.ties import Ties
 from topics.codec import encode
 from topics.instants import rfc3339
 from topics.sources.registry import parser

@@ -24,7 +24,7 @@ from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
 from programs.startup import Ready, to_engine
 from programs.times import Times
-from signals.joiner import HOPS
+from signals.joining.joiner import HOPS
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 from topics.catalog import (
     ALERT_LEDGER,

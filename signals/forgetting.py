@@ -6,7 +6,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Transition, told
-from signals.records import Change, Record, key_of
+from signals.joining.records import Change, Record, key_of
 from signals.step import State
 from topics.events import Forgotten, source_of
 from topics.signals import Resolution, Step

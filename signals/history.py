@@ -3,7 +3,7 @@
 * `Reading` takes what the parsers made of records and spreads it: what is keyed by a deal goes to the deal's share,
   what is keyed by an activity, a person, an account or what ties them to a share of its own kind.
 * `joined` turns a share of the latter into events of deals, and the signals of intents that have no deal; it is done
-  for one hop after the other (`signals.joiner`), since each tells the next.
+  for one hop after the other (`signals.joining.joiner`), since each tells the next.
 * `judged` runs the canonical history of each deal of a share.
 
 Nothing depends on how many shares there are, nor on which of them comes first: within a deal the events' own order
@@ -21,17 +21,17 @@ from zlib import crc32
 
 import msgspec
 
-from signals.alone import intent_on_deal
 from signals.deal import Deal
 from signals.emit import Position, naming_of, signal_of
 from signals.episodes import Transition
 from signals.intents import Intents
-from signals.joiner import HOPS, Joiner, ToHub, hop_of, record_of
+from signals.joining.alone import intent_on_deal
+from signals.joining.joiner import HOPS, Joiner, ToHub, hop_of, record_of
+from signals.joining.records import change_of, in_order
+from signals.joining.ties import Ties
 from signals.judge import Panel, Stored, Watch, run
 from signals.keyed import DictStore
-from signals.records import change_of, in_order
 from signals.rules import Rules
-from signals.ties import Ties
 from topics.events import (
     FIRST_US,
     AccountChanged,

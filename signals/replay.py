@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from signals.emit import view_of
 from signals.history import AT_REST, Reading, Tally, joined_at_once, judged
 from signals.intents import intents_of
-from signals.joiner import Joiner
+from signals.joining.joiner import Joiner
+from signals.joining.ties import Ties
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.relive import LogError, Logged, LogRecord, replay_log
 from signals.rules import Rules
-from signals.ties import Ties
 from topics.events import AnyEvent, DealEvent, PeopleEvent, Tick, event_id
 from topics.instants import HOUR_US, MINUTE_US
 from topics.outcomes import Accepted, Parser, RawRecord

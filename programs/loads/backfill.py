@@ -28,7 +28,7 @@ from engine.writer import BatchWriter
 from programs.files.memory import Memory, Progress
 from programs.ingest import ORIGIN_HEADER
 from programs.loads.files import Written
-from signals.joiner import HOPS
+from signals.joining.joiner import HOPS
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX
 from topics.codec import encode
 from topics.events import Event, LoadEnded, LoadStarted, event_id

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.joiner import Joined, Joiner
+from signals.joining.joiner import Joined, Joiner
+from signals.joining.mentions import Mention, found
+from signals.joining.ties import Ties
 from signals.keyed import DictStore
-from signals.mentions import Mention, found
 from signals.replay import heard
-from signals.ties import Ties
 from tests.unit.brain_story import SOURCE, at, changed, created
 from tests.unit.brain_streams import examples
 from tests.unit.test_join_orders import INTENTS, Arrival, arrivals

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.alone import intent_on_deal
 from signals.deal import Activity, Deal, evolve
 from signals.intents import intents_of
-from signals.joiner import Joined, Joiner
+from signals.joining.alone import intent_on_deal
+from signals.joining.joiner import Joined, Joiner
+from signals.joining.records import MAX_CHANGES, Record, fold_record, in_order
+from signals.joining.targets import ACTIVITY
 from signals.keyed import DictStore
-from signals.records import MAX_CHANGES, Record, fold_record, in_order
-from signals.targets import ACTIVITY
 from tests.unit.brain_story import SOURCE, activity_of, at, rules_of
 from tests.unit.brain_streams import examples
 from topics.events import ActivityChanged, EngagementSeen, Scalar

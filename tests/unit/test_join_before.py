@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from signals.intents import intents_of
-from signals.joiner import Joiner
+from signals.joining.joiner import Joiner
+from signals.joining.ties import Ties
 from signals.keyed import DictStore
 from signals.replay import heard
-from signals.ties import Ties
 from tests.unit.brain_story import SOURCE, activity_of, at, created, rules_of
 from topics.events import ActivityChanged, PersonChanged, RelatedChanged
 

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.buckets import FULL, Buckets
+from signals.joining.buckets import FULL, Buckets
 from signals.keyed import DictStore
 from tests.unit.brain_streams import examples
 

@@ -8,18 +8,18 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from signals.buckets import FULL, Buckets
 from signals.emit import view_of
 from signals.history import AT_REST
 from signals.intents import intents_of
-from signals.joiner import Joiner
+from signals.joining.buckets import FULL, Buckets
+from signals.joining.joiner import Joiner
+from signals.joining.stories import Entry
+from signals.joining.ties import Ties
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.replay import heard
-from signals.stories import Entry
-from signals.ties import Ties
 from tests.unit.brain_story import SOURCE, at, changed, created, gap, removed, rules_of, tick
 from topics.events import (
     AccountChanged,

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from signals.emit import view_of
 from signals.history import AT_REST, Reading, joined_at_once, judged
 from signals.intents import intents_of
-from signals.joiner import Joiner
+from signals.joining.joiner import Joiner
+from signals.joining.ties import Ties
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
 from signals.partition import META_KEY, Partition
 from signals.replay import heard
-from signals.ties import Ties
 from tests.unit.brain_story import SOURCE, at, changed, created, removed, rules_of, tick
 from tests.unit.brain_streams import examples
 from topics.events import (

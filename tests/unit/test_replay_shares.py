@@ -22,12 +22,12 @@ from programs.replaying import Plan, replayed
 from programs.spill import spill
 from signals.history import Reading, Said, joined, judged
 from signals.intents import intents_of
-from signals.joiner import hop_of
+from signals.joining.joiner import hop_of
+from signals.joining.ties import Ties
 from signals.judge import panel_of
 from signals.replay import replay
 from signals.simulate import Options
 from signals.simulation.arrival import DISORDER
-from signals.ties import Ties
 from tests.flow.test_brain_flow import RULES, UNTIL_US, logs
 from tests.flow.test_brain_flow import record as record_of
 from tests.unit.brain_story import at, source_gap

@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from signals.alone import Intent
 from signals.deal import is_true
-from signals.records import Fields
-from signals.stories import Entry, Heard, Story, difference
+from signals.joining.alone import Intent
+from signals.joining.records import Fields
+from signals.joining.stories import Entry, Heard, Story, difference
 from topics.events import ActivityChanged, IntentSeen, Origin, RelatedChanged, event_id, source_of
 
 Sent: TypeAlias = ActivityChanged | RelatedChanged | IntentSeen

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from signals.intents import Intents
-from signals.records import Change, Fields, shortened
-from signals.stories import Entry
+from signals.joining.records import Change, Fields, shortened
+from signals.joining.stories import Entry
 from topics.events import EngagementSeen, IntentSeen, Origin, source_of
 from topics.instants import rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Kind, Resolution, Severity, Signal, Step, signal_id

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from signals.deal import is_true
-from signals.records import Change, Fields, Place
+from signals.joining.records import Change, Fields, Place
 from signals.step import HORIZON_US
 
 #: Changes kept per tie; above `FEW_TIES`, those older than the lateness horizon are forgotten but for the last.

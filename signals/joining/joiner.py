@@ -12,14 +12,14 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from signals.alone import intent_of, intent_on_deal
 from signals.forgetting import names, without
-from signals.hubs import Hub, HubKind
 from signals.intents import Intents
+from signals.joining.alone import intent_of, intent_on_deal
+from signals.joining.hubs import Hub, HubKind
+from signals.joining.records import Change, Record, Sort, fold_record
+from signals.joining.speakers import Sent
+from signals.joining.targets import ACTIVITY, RELATION
 from signals.keyed import Keyed
-from signals.records import Change, Record, Sort, fold_record
-from signals.speakers import Sent
-from signals.targets import ACTIVITY, RELATION
 from topics.events import (
     AccountChanged,
     ActivityChanged,

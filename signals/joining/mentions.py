@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from signals.forgetting import names
-from signals.records import Record
+from signals.joining.records import Record
 
-#: The keys of join's store (`signals.joiner`, `signals.hubs`): a hub's stories, its ties in buckets; a record.
+#: The keys of join's store (see `joiner` and `hubs`): a hub's stories, its ties in buckets; a record.
 _HUB = re.compile(r"(person|account|owner) (.+?)(?: (?:stories|ties(?: \d+)?))?", re.DOTALL)
 _RECORD = re.compile(r"(activity|relation) (.+)", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""Whom activities and ties concern: the two sorts of record, see `signals.records`."""
+"""Whom activities and ties concern: the two sorts of record, see `signals.joining.records`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from signals.deal import is_true
-from signals.records import MAX_TARGETS, Fields, Sort, Target, key_of
+from signals.joining.records import MAX_TARGETS, Fields, Sort, Target, key_of
 from topics.events import ActivityChanged, RelationChanged
 
 #: Through whom an activity reaches deals that it does not name itself; the first that it names counts.

@@ -1,7 +1,7 @@
 """A hub tells the deals that are tied to it: a person, an account, an owner.
 
-What it tells are the stories of `signals.stories`: what is known of itself, the activities that name it and no deal,
-and what it did outside the CRM. On arrival of anything the difference is said.
+What it tells are the stories of `signals.joining.stories`: what is known of itself, the activities that name it and
+no deal, and what it did outside the CRM. On arrival of anything the difference is said.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from signals.alone import Intent, alone, corrected, opened
-from signals.buckets import Buckets
 from signals.deal import is_true
+from signals.joining.alone import Intent, alone, corrected, opened
+from signals.joining.buckets import Buckets
+from signals.joining.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged, shortened
+from signals.joining.speakers import Sent, Speaker, Voice, appended, itself, of_activity, of_intent
+from signals.joining.stories import Entry, Story, TieChange, changed, heard, lasting, tied
 from signals.keyed import Keyed
-from signals.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged, shortened
-from signals.speakers import Sent, Speaker, Voice, appended, itself, of_activity, of_intent
-from signals.stories import Entry, Story, TieChange, changed, heard, lasting, tied
 from topics.events import (
     AccountChanged,
     ActivityChanged,
