@@ -212,8 +212,19 @@ def test_a_change_that_does_not_say_what_changed_is_read() -> None:
 
 
 def test_a_create_that_tells_what_was_before_is_a_change() -> None:
-    found = first(hook("create", "deal", DEAL, {"stage_id": 1}))
+    found = first(hook("create", "deal", DEAL, {"value": 1}))
     assert (found.created, found.full) == (False, True)
+
+
+def test_a_stage_that_changed_was_entered_then_though_the_deal_was_never_heard_of() -> None:
+    found = outcome(hook("change", "deal", DEAL, {"stage_id": 1}))
+    assert isinstance(found, Accepted)
+    entered, whole, *_ = found.events
+    assert isinstance(entered, DealChanged)
+    assert isinstance(whole, DealChanged)
+    assert (entered.fields, entered.full) == ({"stage": whole.fields["stage"]}, False)
+    assert entered.at_us == whole.at_us
+    assert entered.order < whole.order
 
 
 def test_the_records_own_id_counts() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from topics.events import AnyEvent
 from topics.sources.pipedrive.activities import activity_fields, participants
@@ -16,6 +16,9 @@ ENTITIES_NOT_READ = frozenset(
     {"activityType", "board", "lead", "note", "phase", "pipeline", "product", "project", "stage", "task"}
 )
 
+#: The fields of a deal that make its stage.
+STAGED = frozenset({"stage_id", "status"})
+
 Read = Callable[[Change], tuple[AnyEvent, ...]]
 
 
@@ -27,12 +30,19 @@ def _deal(change: Change) -> tuple[AnyEvent, ...]:
     if fields.get("created_at", 0) is None:
         del fields["created_at"]
     created = change.action is Action.CREATE
-    events: list[AnyEvent] = [said.deal(deal, fields, full="stage_id" in values, created=created)]
+    events: list[AnyEvent] = [*_moved(change), said.deal(deal, fields, full="stage_id" in values, created=created)]
     if "person_id" in values:
         person = reference("person_id", values["person_id"])
         ends = {"deal": deal, "person": person}
         events.append(said.relation(f"deal:{deal} person", ends, {"removed": person is None}))
     return tuple(events)
+
+
+def _moved(change: Change) -> Iterator[AnyEvent]:
+    """The stage by itself, where it changed: the record of a deal never heard of says where it is, not since when."""
+    if change.previous and not STAGED.isdisjoint(change.previous) and (stage := stage_of(change.values)):
+        said = change.said
+        yield said._replace(identity=f"{said.identity}\x1fstage", place=-1).deal(change.id, stage)
 
 
 def _is_gone(change: Change) -> bool:
