@@ -84,15 +84,6 @@ class PipelineRule(msgspec.Struct, frozen=True):
     by_value: dict[str, StageRule]
 
 
-def _of_one_pipeline(pipelines: Iterable[PipelineRule], usual: PipelineRule) -> dict[Scalar, PipelineRule]:
-    """The pipeline of each stage's value that one pipeline has, and the usual one has not."""
-    having: dict[Scalar, list[PipelineRule]] = {}
-    for pipeline in pipelines:
-        for value in pipeline.by_value:
-            having.setdefault(value, []).append(pipeline)
-    return {value: found[0] for value, found in having.items() if len(found) == 1 and value not in usual.by_value}
-
-
 class SegmentRule(msgspec.Struct, frozen=True):
     """One segment: its predicate (None: every deal) and its corridor in microseconds (None: no limit)."""
 
@@ -131,7 +122,6 @@ class Rules:
         catch_all = [rule for pipeline, rule in zip(playbook.pipelines, compiled, strict=True) if not pipeline.values]
         self._unnamed = (catch_all or compiled)[0]
         self._other = catch_all[0] if catch_all else None
-        self._by_stage = _of_one_pipeline(compiled, self._unnamed)
         self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
         self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in self.sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
@@ -149,17 +139,9 @@ class Rules:
         return self.stages(deal.fields).get(value)
 
     def stages(self, fields: Mapping[str, Scalar]) -> Mapping[str, StageRule]:
-        """The stages of a deal's pipeline by every value that a CRM may write; none where nobody defined it.
-
-        Where nothing was said of the pipeline, a stage that only one of them has tells it.
-        """
+        """The stages of a deal's pipeline by every value that a CRM may write; none where nobody defined it."""
         named = fields.get("pipeline")
-        if named is not None:
-            pipeline = self._by_value.get(str(named), self._other)
-        elif "pipeline" in fields:
-            pipeline = self._unnamed
-        else:
-            pipeline = self._by_stage.get(fields.get("stage"), self._unnamed)
+        pipeline = self._unnamed if named is None else self._by_value.get(str(named), self._other)
         return _NO_STAGES if pipeline is None else pipeline.by_value
 
     def segment(self, fields: Mapping[str, Scalar]) -> SegmentRule | None:

@@ -116,6 +116,7 @@ def forget(folder: Path, broker: Broker, subject: str, *options: str) -> subproc
     return subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
 
 
+@pytest.mark.chaos
 def test_what_is_forgotten_is_gone_and_stays_so(tmp_path: Path) -> None:
     with up(tmp_path) as broker:
         send(broker, *HISTORY)

@@ -50,6 +50,7 @@ def posted(port: int, body: bytes, headers: dict[str, str], path: str = PATH) ->
         connection.close()
 
 
+@pytest.mark.chaos
 @slow_on_embedded
 @pytest.mark.usefixtures("topic")
 @pytest.mark.timeout(150)

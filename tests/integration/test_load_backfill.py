@@ -52,6 +52,7 @@ mapping = "mapping.yaml"
 """
 
 
+@pytest.mark.chaos
 @pytest.mark.broker
 def test_history_opens_only_what_holds_when_it_ends(tmp_path: Path) -> None:
     for name, text in (

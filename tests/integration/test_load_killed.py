@@ -77,6 +77,7 @@ def progress(folder: Path) -> int:
     return int(rows)
 
 
+@pytest.mark.chaos
 @pytest.mark.broker
 def test_a_load_that_is_killed_goes_on_where_it_was(folder: Path, embedded_broker: Broker) -> None:
     chance = random.Random(11)  # noqa: S311 -- moments that repeat

@@ -61,6 +61,7 @@ def raw(broker: Broker) -> int:
     return sum(1 for _ in read_all(broker, "crm.raw.late"))
 
 
+@pytest.mark.chaos
 def test_rows_that_are_too_late_are_counted_and_nothing_is_loaded(
     folder: Path, embedded_broker: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

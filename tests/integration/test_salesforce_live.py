@@ -71,6 +71,7 @@ def _shown(broker: Broker, *, suspect: bool, contact: str) -> DealView | None:
     return view if view is not None and (view.suspect, view.last_contact_at) == (suspect, contact) else None
 
 
+@pytest.mark.chaos
 @pytest.mark.broker
 def test_a_suspect_deal_is_read_again(tmp_path: Path) -> None:
     now_us = time.time_ns() // 1000 // SECOND_US * SECOND_US

@@ -9,8 +9,6 @@ import pytest
 from playbook.criteria import Expression
 from playbook.model import Audience, Criterion, Outcome, Pipeline, Playbook
 from programs.definitions import default_playbook
-from signals.rules import Rules
-from topics.events import Scalar
 from topics.signals import Kind
 
 PLAYBOOK: Playbook = default_playbook().playbook
@@ -38,23 +36,6 @@ def test_the_standard_stages_are_known_in_their_order(pipeline: str | None, valu
     known = {value: place for place, stage in enumerate(stages) for value in (stage.name, *stage.values)}
     assert [known[value] for value in values] == list(range(len(stages)))
     assert [stage.outcome for stage in stages[-2:]] == [Outcome.WON, Outcome.LOST]
-
-
-@pytest.mark.parametrize(
-    ("said", "pipeline"),
-    [
-        ({"pipeline": "default", "stage": "contractsent"}, "HubSpot sales pipeline"),
-        ({"stage": "contractsent"}, "HubSpot sales pipeline"),  # unknown, and only one pipeline has that stage
-        ({"pipeline": None, "stage": "contractsent"}, None),  # empty is not unknown
-        ({"stage": "Prospecting"}, "Sales"),
-        ({"stage": "of nobody"}, None),
-    ],
-)
-def test_a_stage_that_only_one_pipeline_has_tells_a_pipeline_that_is_unknown(
-    said: dict[str, Scalar], pipeline: str | None
-) -> None:
-    stage = Rules(PLAYBOOK, "v").stages(said).get(str(said["stage"]))
-    assert (None if stage is None else stage.pipeline) == pipeline
 
 
 @pytest.mark.parametrize("pipeline", PLAYBOOK.pipelines, ids=lambda each: each.name)
