@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import faust
 import structlog
@@ -47,6 +48,9 @@ FIRST_WATCH_S = 0.1
 
 STOP_S = 9.0
 """A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
+
+CANCEL_AGAIN_S = 0.5
+"""How long a task that was cancelled may take to end before it is cancelled once more."""
 
 REFUSED = 2
 """The exit code where a setting is wrong: the broker does not let us in, or is not the one that we trust."""
@@ -291,9 +295,20 @@ async def serve(app: BatchApp, stop: asyncio.Event) -> int:
     try:
         return await _serve(app, stop)
     finally:
-        for task in beside:
+        await ended(beside)
+
+
+async def ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: who closes a client of aiokafka's waits for its tasks with every cancellation suppressed, one of
+    his own among them (`AIOKafkaClient.close`), and would go on for ever.
+    """
+    while not all(task.done() for task in tasks):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
@@ -312,9 +327,7 @@ async def _serve(app: BatchApp, stop: asyncio.Event) -> int:
             await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
     finally:
         code = _exit_code(app, starting)
-        for task in (starting, stopping, failing):
-            task.cancel()
-        await asyncio.gather(starting, stopping, failing, return_exceptions=True)
+        await ended([starting, stopping, failing])
     try:
         await asyncio.wait_for(app.stop(), STOP_S)
     except TimeoutError:
