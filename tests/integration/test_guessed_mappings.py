@@ -18,7 +18,10 @@ from topics.sources.tables.mapping import Milestones, as_source, load
 
 DATA = Path(__file__).parents[3] / "shared/data"
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the checkout")
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the checkout"),
+]
 
 #: The rows of a set that can be read as proposed, and how many deals they make.
 SURE = [

@@ -118,6 +118,7 @@ def test_without_its_secret_it_does_not_start_and_says_so_in_a_line(tmp_path: Pa
 
 @pytest.mark.broker
 @pytest.mark.timeout(120)
+@pytest.mark.chaos
 def test_up_takes_webhooks_in_and_they_become_events(tmp_path: Path) -> None:
     (tmp_path / "signals.toml").write_text(SETTINGS)
     port = free_port()

@@ -195,6 +195,7 @@ def _value(name: str, text: str) -> str | float | None:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the checkout")
 @pytest.mark.parametrize("name", DATA_SETS)
+@pytest.mark.chaos
 def test_data_sets(tmp_path: Path, rng: random.Random, name: str) -> None:
     data_set = DATA_SETS[name]
     said = source_says(data_set)
