@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from engine.admin import produce
 from engine.records import Output
 from engine.writer import partition_of
 from signals.migrations import read_state
+from signals.packing import pack, unpack
 from signals.partition import META_KEY
 from signals.step import SCHEMA
 from tests.chaos.calm import until
@@ -64,8 +67,16 @@ def _seeds(golden: Mapping[str, str | Mapping[str, str]]) -> dict[Slot, bytes]:
     return seeds
 
 
-def _renamed(state: bytes, name: bytes, key: bytes) -> bytes:
-    """The same state of another deal; MessagePack says the length of a text of up to 31 bytes in the byte before it."""
+def _renamed(kept: bytes, name: bytes, key: bytes) -> bytes:
+    """The same state of another deal; behind a head it stands packed."""
+    form = msgspec.msgpack.decode(kept)
+    if isinstance(form[-1], bytes):
+        return msgspec.msgpack.encode([*form[:-1], pack(_called(unpack(form[-1]), name, key))])
+    return _called(kept, name, key)
+
+
+def _called(state: bytes, name: bytes, key: bytes) -> bytes:
+    """MessagePack says the length of a text of up to 31 bytes in the byte before it."""
     return state.replace(bytes([0xA0 | len(name)]) + name, bytes([0xA0 | len(key)]) + key)
 
 
