@@ -49,8 +49,8 @@ FIRST_WATCH_S = 0.1
 STOP_S = 9.0
 """A program that has not stopped by then is ended: it must stop within 10 s, and what it did not commit is redone."""
 
-CANCEL_AGAIN_S = 0.5
-"""How long a task that was cancelled may take to end before it is cancelled once more."""
+CANCEL_AGAIN_S = 2.0
+"""How long a task that was cancelled may take to end, closing its clients, before it is cancelled once more."""
 
 REFUSED = 2
 """The exit code where a setting is wrong: the broker does not let us in, or is not the one that we trust."""
