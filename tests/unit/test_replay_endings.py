@@ -51,7 +51,10 @@ def until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
 def test_no_process_is_left_behind(crm: Path, tmp_path: Path, number: int, code: int, files: int) -> None:
     command = [SIGNALS, "replay", str(crm), "--source", "salesforce", "--source", "web", "--jobs", "2", "--output", "o"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    # Who starts the tests in the background has SIGINT ignored, and a child inherits that; a handler it does not.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, inherited)
     try:
         until("the workers start", 40, lambda: len(children(process.pid)) == 2)
         workers = children(process.pid)
