@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -24,6 +26,9 @@ CHUNK = 200
 AHEAD_US = 2 * DAY_US
 """How far the records may run ahead of the clock. A minute of a run is weeks of the CRM, so a stall of seconds would
 make records later than the lateness horizon of three days, which takes three days where the CRM is a real one."""
+ANY = sys.maxsize
+LAST_OF_MS_US = 999
+"""T is one of the broker's timestamps, which are in milliseconds."""
 PAUSE_S = 0.5
 LOOK_S = 0.02
 BATCH_BYTES = 512 * 1024
@@ -33,15 +38,19 @@ _REFUSED = (InvalidTimestampError, MessageSizeTooLargeError)
 
 
 class Feed:
-    """`with Feed(broker, records, rate):` feeds on a thread of its own; `rate` in records a second, 0 for no limit."""
+    """`with Feed(broker, records, rate):` feeds on a thread of its own; `rate` in records a second, 0 for no limit.
 
-    def __init__(self, broker: Broker, records: Sequence[Emitted], rate: float = 0) -> None:
+    The records come in the order of their timestamps. `ahead`: so many may be newer than the clock's T.
+    """
+
+    def __init__(self, broker: Broker, records: Sequence[Emitted], rate: float = 0, ahead: int = ANY) -> None:
         self.sent = 0
         self.failure: BaseException | None = None
-        self._broker, self._records, self._rate = broker, records, rate
+        self._broker, self._records, self._rate, self._ahead = broker, records, rate, ahead
+        self._times_us = [one.record.timestamp_us for one in records]
         self._count = len(records)
         self._producer: AIOKafkaProducer | None = None
-        self._tick_us = records[0].record.timestamp_us
+        self._tick_us = self._times_us[0]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed")
 
@@ -60,7 +69,7 @@ class Feed:
     @property
     def newest_us(self) -> int:
         """The largest timestamp of all records, in the broker's milliseconds."""
-        return max(one.record.timestamp_us for one in self._records[: self._count]) // 1000 * 1000
+        return self._times_us[self._count - 1] // 1000 * 1000
 
     def enough(self, count: int) -> None:
         """Send up to `count` records as fast as it goes, no more than are on their way where it is past that."""
@@ -100,8 +109,9 @@ class Feed:
         try:
             while self.sent < self._count:
                 await self._pace(began)
-                chunk = self._records[self.sent : min(self.sent + CHUNK, self._count)]
-                if not await self._may_go(chunk) or not await self._sent_at_last(chunk):
+                until = min(await self._may_go(), self.sent + CHUNK, self._count)
+                chunk = self._records[self.sent : until]
+                if not chunk or not await self._sent_at_last(chunk):
                     return
                 self.sent += len(chunk)
         finally:
@@ -114,12 +124,11 @@ class Feed:
         while (rate := self._rate) and (pause := began + self.sent / rate - time.monotonic()) > 0:  # noqa: ASYNC110  # set by another thread
             await asyncio.sleep(min(pause, PAUSE_S))
 
-    async def _may_go(self, records: Sequence[Emitted]) -> bool:
-        """Wait until the clock is near enough; False when told to stop."""
-        first_us = records[0].record.timestamp_us
-        while first_us > self._tick_us + AHEAD_US and not self._over.is_set():  # noqa: ASYNC110  # set by another thread
+    async def _may_go(self) -> int:
+        """Wait until more records may go; how many may have gone then. No more than had when told to stop."""
+        while (may := near(self._times_us, self._tick_us, self._ahead)) <= self.sent and not self._over.is_set():  # noqa: ASYNC110  # set by another thread
             await asyncio.sleep(LOOK_S)
-        return not self._over.is_set()
+        return self.sent if self._over.is_set() else may
 
     async def _sent_at_last(self, records: Sequence[Emitted]) -> bool:
         """Send until the broker has it all; False when told to stop."""
@@ -188,6 +197,12 @@ class Feed:
         if producer is not None:
             with suppress(KafkaError):
                 await producer.stop()
+
+
+def near(times_us: Sequence[int], tick_us: int, ahead: int) -> int:
+    """How many of the records with these times, in order, are near enough to the clock; one at least is newer."""
+    passed = bisect_right(times_us, tick_us + LAST_OF_MS_US)
+    return max(passed + 1, min(bisect_right(times_us, tick_us + AHEAD_US), passed + ahead))
 
 
 def _fields(one: Emitted) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from engine.settings import Broker
 from signals.simulate import Emitted
 from tests.chaos.calm import Distance
-from tests.chaos.feed import CHUNK, Feed
+from tests.chaos.feed import AHEAD_US, ANY, CHUNK, Feed, near
 from tests.chaos.records import SUPPLY, UNTIDY, records, supply
 
 COUNT = 600
@@ -25,8 +25,8 @@ class Fed(Feed):
         super().__init__(Broker("127.0.0.1:9"), PLENTY, rate)
         self._stuck_at = stuck_at
 
-    async def _may_go(self, records: Sequence[Emitted]) -> bool:
-        return bool(records)
+    async def _may_go(self) -> int:
+        return len(PLENTY)
 
     async def _sent_at_last(self, records: Sequence[Emitted]) -> bool:
         while self.sent + len(records) > self._stuck_at and not self._over.is_set():  # noqa: ASYNC110  # of a thread
@@ -71,6 +71,24 @@ def test_a_slow_feed_is_waited_for_and_one_that_stands_still_is_not() -> None:
         assert feed.done
     with Fed(stuck_at=3 * CHUNK) as feed, pytest.raises(TimeoutError, match=f"{3 * CHUNK} of .* none for 0 s"):
         feed.wait(0.2)
+
+
+@pytest.mark.parametrize(
+    ("tick_us", "ahead", "may"),
+    [
+        (0, ANY, 3),  # as far as two days reach
+        (0, 2, 2),
+        (0, 0, 1),  # else T would never move
+        (5_000, ANY, 3),
+        (5_000, 1, 3),
+        (AHEAD_US, ANY, 4),
+        (2 * AHEAD_US + 10_000, 1, 5),  # T stands for its whole millisecond; beyond a gap one goes
+        (9 * AHEAD_US, 1, 6),
+    ],
+)
+def test_the_feed_stays_near_the_clock(tick_us: int, ahead: int, may: int) -> None:
+    times_us = [1_000, 5_001, AHEAD_US, 2 * AHEAD_US + 10_500, 5 * AHEAD_US]
+    assert near(times_us, tick_us, ahead) == may
 
 
 def test_nearer_counts_programs_that_are_waited_for_and_the_clock() -> None:
