@@ -77,15 +77,43 @@ def _intents(playbook: Playbook) -> str:
     return "" if playbook.intents else "no intents are defined"
 
 
+def _icp(playbook: Playbook) -> str:
+    return "" if playbook.icp else "no icp criterion is defined"
+
+
+def _required(playbook: Playbook) -> str:
+    junk = playbook.signals.junk_field
+    stages = [stage for pipeline in playbook.pipelines for stage in pipeline.stages]
+    if junk.fields or junk.repeated or any(stage.required_fields for stage in stages):
+        return ""
+    return "no stage has required_fields, and signals.junk_field names no field"
+
+
+def _handover(playbook: Playbook) -> str:
+    wanted = playbook.signals.handoff_incomplete
+    named = wanted.won_fields or wanted.handover_fields
+    return "" if named else "signals.handoff_incomplete names neither won_fields nor handover_fields"
+
+
+def _forecast(playbook: Playbook) -> str:
+    stages = [stage for pipeline in playbook.pipelines for stage in pipeline.stages]
+    if playbook.signals.category_mismatch.commit or any(stage.forecast for stage in stages):
+        return ""
+    return "no stage says which forecast categories it allows"
+
+
 #: What the playbook must define for a kind to say anything; the answer is the reason why it does not, or "".
-DEFINED_BY: dict[Kind, Callable[[Playbook], str]] = {
-    Kind.STAGE_OVERSTAY: _always,
+DEFINED_BY: dict[Kind, Callable[[Playbook], str]] = dict.fromkeys(Kind, _always) | {
     Kind.CYCLE_EXCEEDED: _cycle,
-    Kind.STAGE_REGRESSED: _always,
-    Kind.CONTACT_GAP: _always,
     Kind.SQL_UNQUALIFIED: _sql,
     Kind.POST_SQL_INCONSISTENT: _past_sql,
     Kind.GATE_VIOLATED: _gates,
-    Kind.CLOSE_DATE_PUSHED: _always,
+    Kind.ICP_MISMATCH: _icp,
+    Kind.JUNK_FIELD: _required,
+    Kind.HANDOFF_INCOMPLETE: _handover,
+    Kind.CATEGORY_MISMATCH: _forecast,
+    Kind.AMOUNT_SHRUNK: _past_sql,
+    Kind.NEXT_STEP_STALE: _past_sql,
     Kind.HIGH_INTENT: _intents,
+    Kind.INTENT_UNANSWERED: _intents,
 }

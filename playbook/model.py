@@ -6,21 +6,13 @@ Every number here has its source in the catalogue of signals; every one can be c
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
+from playbook.kinds import SignalSettings
+from playbook.parts import Days, Expression, FieldName, Name, Part, Slug
 from topics.signals import Kind
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
-FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,79}$")]
-Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Days = Annotated[float, Field(gt=0, le=3650)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Outcome(StrEnum):
@@ -31,14 +23,14 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-class Criterion(_Part):
+class Criterion(Part):
     """One condition, in CEL over the deal's fields. True, false or unknown."""
 
     name: Name
     when: Expression
 
 
-class Stage(_Part):
+class Stage(Part):
     """One stage. Its order is its place in the list."""
 
     name: Name
@@ -47,13 +39,14 @@ class Stage(_Part):
     required: bool = True
     max_days: Days | None = Field(default=None, description="stage_overstay's limit; 30 where silent")
     contact_days: Days | None = Field(default=None, description="contact_gap's limit in this stage")
+    silent_days: Days | None = Field(default=None, description="buyer_silent's limit in this stage")
     forecast: tuple[Name, ...] = Field(default=(), description="the forecast categories that this stage allows")
     entry: tuple[Criterion, ...] = ()
     exit: tuple[Criterion, ...] = ()
     required_fields: tuple[FieldName, ...] = Field(default=(), description="must be filled when the stage is entered")
 
 
-class Pipeline(_Part):
+class Pipeline(Part):
     """An ordered list of stages, and which of them makes a deal an SQL."""
 
     name: Name
@@ -66,7 +59,7 @@ class Pipeline(_Part):
     )
 
 
-class Segment(_Part):
+class Segment(Part):
     """A predicate over the deal's fields; the first that is true wins. Its corridor is the longest normal cycle."""
 
     name: Name
@@ -74,13 +67,13 @@ class Segment(_Part):
     cycle_days: Days | None = Field(default=None, description="cycle_exceeded's limit")
 
 
-class Sql(_Part):
+class Sql(Part):
     """The binary fields that a sales-qualified deal must have true."""
 
     fields: tuple[FieldName, ...] = ()
 
 
-class Intent(_Part):
+class Intent(Part):
     """What a buyer does that wants an answer at once, in CEL over the engagement: `kind` and `data`."""
 
     name: Slug
@@ -88,7 +81,7 @@ class Intent(_Part):
     route: Slug | None = Field(default=None, description="the routing topic is route.<this>")
 
 
-class Owner(_Part):
+class Owner(Part):
     """A person who owns deals or leads those who do."""
 
     name: Name
@@ -109,7 +102,7 @@ class Audience(StrEnum):
     NOBODY = "nobody"
 
 
-class Response(_Part):
+class Response(Part):
     """What to do when a kind opens: who is told, what the next action is, within what time something must change."""
 
     tell: tuple[Audience, ...] = (Audience.OWNER,)
@@ -117,90 +110,7 @@ class Response(_Part):
     within_hours: float | None = Field(default=None, gt=0)
 
 
-class Scope(_Part):
-    """Where a kind is switched off: any match is enough."""
-
-    pipelines: tuple[Name, ...] = ()
-    stages: tuple[Name, ...] = ()
-    segments: tuple[Name, ...] = ()
-    teams: tuple[Name, ...] = ()
-
-
-class _Switch(_Part):
-    enabled: bool = True
-    off_for: Scope = Scope()
-
-
-class Overstay(_Switch):
-    """Default 30 days where the stage is silent (signals.md)."""
-
-    days: Days = 30.0
-
-
-class ContactGap(_Switch):
-    """Default 30 days (seed 002); a stage's `contact_days` goes before. A plan counts at most 30 days ahead."""
-
-    days: Days = 30.0
-    plan_days: Days = 30.0
-
-
-class Cycle(_Switch):
-    """The limit is the segment's corridor; this one is for segments that have none. None: no limit."""
-
-    days: Days | None = None
-
-
-class Gate(_Switch):
-    """Criteria are judged this long after the entry, since sources send one field at a time."""
-
-    settle_seconds: float = Field(default=60.0, ge=0, le=86400)
-
-
-class Pushes(_Switch):
-    """Pushes of `min_days` or more in a rolling window.
-
-    Pillar: 2 warn, 3 are critical. Doogit: one of 21 d, or 45 d in sum, warns.
-    """
-
-    min_days: int = Field(default=3, ge=1)
-    window_days: Days = 90.0
-    warning_count: int = Field(default=2, ge=1)
-    critical_count: int = Field(default=3, ge=1)
-    single_days: int = Field(default=21, ge=1)
-    sum_days: int = Field(default=45, ge=1)
-    expires_days: Days = 14.0
-
-
-class HighIntent(_Switch):
-    """One per subject and intent within this window."""
-
-    window_hours: float = Field(default=24.0, gt=0)
-
-
-class Plain(_Switch):
-    """A kind with a switch and no number."""
-
-
-class SignalSettings(_Part):
-    """The numbers and switches of every kind."""
-
-    stage_overstay: Overstay = Overstay()
-    contact_gap: ContactGap = ContactGap()
-    cycle_exceeded: Cycle = Cycle()
-    sql_unqualified: Plain = Plain()
-    post_sql_inconsistent: Plain = Plain()
-    gate_violated: Gate = Gate()
-    stage_regressed: Plain = Plain()
-    close_date_pushed: Pushes = Pushes()
-    high_intent: HighIntent = HighIntent()
-
-    def of(self, kind: Kind) -> _Switch:
-        """The settings of one kind."""
-        part: _Switch = getattr(self, kind.value)
-        return part
-
-
-class Playbook(_Part):
+class Playbook(Part):
     """Everything that is defined. `version` says which form of this file it is."""
 
     version: Literal[1] = 1
@@ -218,5 +128,5 @@ class Playbook(_Part):
     owners: tuple[Owner, ...] = ()
     fallback_channel: str | None = Field(default=None, description="the Slack channel for what has no owner")
     revops_channel: str | None = None
-    responses: dict[Kind, Response] = {}
+    responses: dict[Kind, Response] = Field(default_factory=dict)
     signals: SignalSettings = SignalSettings()

@@ -11,18 +11,26 @@ from topics.sources.source import Provides
 
 _NOTHING: frozenset[Provides] = frozenset()
 
-#: Every kind has its row. Kinds without a need read the deal's own stage, dates and fields, which every source sends.
-NEEDS: dict[Kind, frozenset[Provides]] = {
-    Kind.STAGE_OVERSTAY: _NOTHING,
-    Kind.CYCLE_EXCEEDED: _NOTHING,
-    Kind.STAGE_REGRESSED: _NOTHING,
+#: The kinds that need more than the deal's own stage, dates and fields, which every source sends.
+_NEEDS: dict[Kind, frozenset[Provides]] = {
+    Kind.STAGE_PARKED: frozenset({Provides.ACTIVITIES}),
     Kind.CONTACT_GAP: frozenset({Provides.ACTIVITIES}),
-    Kind.SQL_UNQUALIFIED: _NOTHING,
-    Kind.POST_SQL_INCONSISTENT: _NOTHING,
-    Kind.GATE_VIOLATED: _NOTHING,
+    Kind.BUYER_SILENT: frozenset({Provides.ACTIVITIES}),
+    Kind.NO_NEXT_MEETING: frozenset({Provides.MEETINGS}),
+    Kind.SINGLE_THREADED: frozenset({Provides.ACTIVITIES, Provides.CONTACTS}),
+    Kind.HANDOFF_STALLED: frozenset({Provides.ACTIVITIES, Provides.OWNERS}),
     Kind.CLOSE_DATE_PUSHED: frozenset({Provides.CLOSE_DATE}),
-    Kind.HIGH_INTENT: _NOTHING,
+    Kind.CLOSE_DATE_PASSED: frozenset({Provides.CLOSE_DATE}),
+    Kind.CLOSE_DATE_PARKED: frozenset({Provides.CLOSE_DATE}),
+    Kind.CLOSE_DATE_WISHFUL: frozenset({Provides.CLOSE_DATE}),
+    Kind.CATEGORY_MISMATCH: frozenset({Provides.CATEGORY}),
+    Kind.NEXT_STEP_STALE: frozenset({Provides.NEXT_STEP}),
+    Kind.INTENT_UNANSWERED: frozenset({Provides.ACTIVITIES}),
+    Kind.STALE_DEAL: frozenset({Provides.ACTIVITIES}),
+    Kind.UNOWNED: frozenset({Provides.OWNERS}),
 }
+#: Every kind has its row.
+NEEDS: dict[Kind, frozenset[Provides]] = {kind: _NEEDS.get(kind, _NOTHING) for kind in Kind}
 
 
 def missing(kind: Kind, provides: frozenset[Provides]) -> frozenset[Provides]:

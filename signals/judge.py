@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from playbook.model import Scope
+from playbook.kinds import Scope
 from signals.deal import STATUS, Deal, Mark, Touched, evolve
 from signals.detectors import DETECTORS
 from signals.detectors.case import OFF, SWITCHED_OFF, Case, Detector, Judge, Verdict
@@ -62,7 +62,7 @@ class Questions:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._bits = {kind: 1 << place for place, kind in enumerate(sorted(Kind))}
+        self._bits = {kind: 1 << place for place, kind in enumerate(sorted(_JUDGES))}
         # The stage and the status concern every kind.
         self._names = dict.fromkeys(("stage", "pipeline", STATUS), sum(self._bits.values()))
         for detector in DETECTORS:
@@ -85,7 +85,7 @@ class Questions:
 
     def on(self, source: str, kinds: Iterable[Kind]) -> tuple[Question, ...]:
         """What to ask about these kinds."""
-        return self._of(source, sum([self._bits[kind] for kind in kinds]))
+        return self._of(source, sum([self._bits[kind] for kind in kinds if kind in self._bits]))
 
     def _named(self, source: str) -> dict[str, tuple[Question, ...]]:
         if len(self._by_name) >= MAX_SOURCES:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from playbook.criteria import Expression, Remembered, keep, value_key
-from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Scope, Segment, Stage
+from playbook.kinds import Scope
+from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Segment, Stage
 from playbook.needs import NEEDS
 from playbook.owners import Directory
 from signals.deal import Deal

@@ -23,30 +23,86 @@ class Family(StrEnum):
 
 
 class Kind(StrEnum):
-    """Every kind of signal that is built."""
+    """Every kind of signal, in the order of the catalogue."""
 
     STAGE_OVERSTAY = "stage_overstay"
     CYCLE_EXCEEDED = "cycle_exceeded"
     STAGE_REGRESSED = "stage_regressed"
+    STAGE_SKIPPED = "stage_skipped"
+    STAGE_BOUNCED = "stage_bounced"
+    STAGE_PARKED = "stage_parked"
     CONTACT_GAP = "contact_gap"
+    BUYER_SILENT = "buyer_silent"
+    NO_NEXT_MEETING = "no_next_meeting"
+    SINGLE_THREADED = "single_threaded"
+    HANDOFF_STALLED = "handoff_stalled"
     SQL_UNQUALIFIED = "sql_unqualified"
     POST_SQL_INCONSISTENT = "post_sql_inconsistent"
     GATE_VIOLATED = "gate_violated"
+    ICP_MISMATCH = "icp_mismatch"
+    JUNK_FIELD = "junk_field"
+    HANDOFF_INCOMPLETE = "handoff_incomplete"
+    VALUE_UNMAPPED = "value_unmapped"
     CLOSE_DATE_PUSHED = "close_date_pushed"
+    CLOSE_DATE_PASSED = "close_date_passed"
+    CLOSE_DATE_PARKED = "close_date_parked"
+    CLOSE_DATE_WISHFUL = "close_date_wishful"
+    CATEGORY_MISMATCH = "category_mismatch"
+    AMOUNT_SHRUNK = "amount_shrunk"
+    NEXT_STEP_STALE = "next_step_stale"
     HIGH_INTENT = "high_intent"
+    INTENT_UNANSWERED = "intent_unanswered"
+    STALE_DEAL = "stale_deal"
+    REOPENED = "reopened"
+    UNOWNED = "unowned"
 
 
-FAMILY: dict[Kind, Family] = {
-    Kind.STAGE_OVERSTAY: Family.PACE,
-    Kind.CYCLE_EXCEEDED: Family.PACE,
-    Kind.STAGE_REGRESSED: Family.PACE,
-    Kind.CONTACT_GAP: Family.CONTACT,
-    Kind.SQL_UNQUALIFIED: Family.QUALIFICATION,
-    Kind.POST_SQL_INCONSISTENT: Family.QUALIFICATION,
-    Kind.GATE_VIOLATED: Family.QUALIFICATION,
-    Kind.CLOSE_DATE_PUSHED: Family.FORECAST,
-    Kind.HIGH_INTENT: Family.INTENT,
+_KINDS: dict[Family, tuple[Kind, ...]] = {
+    Family.PACE: (
+        Kind.STAGE_OVERSTAY,
+        Kind.CYCLE_EXCEEDED,
+        Kind.STAGE_REGRESSED,
+        Kind.STAGE_SKIPPED,
+        Kind.STAGE_BOUNCED,
+        Kind.STAGE_PARKED,
+    ),
+    Family.CONTACT: (
+        Kind.CONTACT_GAP,
+        Kind.BUYER_SILENT,
+        Kind.NO_NEXT_MEETING,
+        Kind.SINGLE_THREADED,
+        Kind.HANDOFF_STALLED,
+    ),
+    Family.QUALIFICATION: (
+        Kind.SQL_UNQUALIFIED,
+        Kind.POST_SQL_INCONSISTENT,
+        Kind.GATE_VIOLATED,
+        Kind.ICP_MISMATCH,
+        Kind.JUNK_FIELD,
+        Kind.HANDOFF_INCOMPLETE,
+        Kind.VALUE_UNMAPPED,
+    ),
+    Family.FORECAST: (
+        Kind.CLOSE_DATE_PUSHED,
+        Kind.CLOSE_DATE_PASSED,
+        Kind.CLOSE_DATE_PARKED,
+        Kind.CLOSE_DATE_WISHFUL,
+        Kind.CATEGORY_MISMATCH,
+        Kind.AMOUNT_SHRUNK,
+        Kind.NEXT_STEP_STALE,
+    ),
+    Family.INTENT: (
+        Kind.HIGH_INTENT,
+        Kind.INTENT_UNANSWERED,
+    ),
+    Family.LIFECYCLE: (
+        Kind.STALE_DEAL,
+        Kind.REOPENED,
+        Kind.UNOWNED,
+    ),
 }
+#: The family of each kind.
+FAMILY: dict[Kind, Family] = {kind: family for family, kinds in _KINDS.items() for kind in kinds}
 
 
 class Severity(StrEnum):

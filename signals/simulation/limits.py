@@ -6,7 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 from playbook.criteria import Expression
-from playbook.model import Playbook, Segment, SignalSettings
+from playbook.kinds import SignalSettings
+from playbook.model import Playbook, Segment
 from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
 
 

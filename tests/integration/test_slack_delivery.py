@@ -16,7 +16,7 @@ from alerts.slack import Slack, slack_client
 from alerts.values import Delivery, Op, Recipient
 from programs.send import Send, StoredLedger, slack_trouble
 from tests.flow.voice_line import NOW_US, QUICK, Crash, DictStore, deliveries, world
-from tests.golden.messages.samples import ANN, BEN, LEE, PLAYBOOK, opened, resolved, updated
+from tests.golden.messages.samples import ANN, BEN, LEE, PLAYBOOK, SHOWN, opened, resolved, updated
 from tests.integration.slack_server import (
     BROKEN,
     DROPPED_AFTER,
@@ -255,7 +255,7 @@ async def test_a_message_that_somebody_deleted_is_not_said_again(slack: SlackSer
 
 async def test_first_in_first_out_for_one_recipient_though_several_are_spoken_to_at_once(slack: SlackServer) -> None:
     slack.fail("chat.postMessage", Fault(slow_s=0.3), LIMITED)
-    kinds = list(Kind)
+    kinds = list(SHOWN)
     people = [person(each) for each in (ANN, LEE)]
     batch = deliveries(*(_delivery(signal=opened(kind), recipient=who) for kind in kinds for who in people))
     store = DictStore()

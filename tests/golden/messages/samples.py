@@ -80,7 +80,8 @@ _BASE = Signal(
     playbook=PLAYBOOK_HASH,
 )
 
-_CHANGES: dict[Kind, dict[str, object]] = {
+#: The kinds with the words of one signal each.
+SHOWN: dict[Kind, dict[str, object]] = {
     Kind.STAGE_OVERSTAY: {},
     Kind.CYCLE_EXCEEDED: {
         "reason": "open for more than 90 days, the corridor for Enterprise",
@@ -153,7 +154,7 @@ _CHANGES: dict[Kind, dict[str, object]] = {
 
 def opened(kind: Kind, **changes: object) -> Signal:
     """The signal of a kind as it opens."""
-    signal = replace(_BASE, kind=kind, family=FAMILY[kind], **{**_CHANGES[kind], **changes})
+    signal = replace(_BASE, kind=kind, family=FAMILY[kind], **{**SHOWN[kind], **changes})
     return replace(signal, id=signal_id(signal.subject_key, kind, signal.anchor))
 
 
