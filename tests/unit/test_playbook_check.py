@@ -27,6 +27,8 @@ WHOLE: dict[str, Any] = {
     ],
     "segments": [{"name": "all", "cycle_days": 90}],
     "sql": {"fields": ["budget"]},
+    "icp": [{"name": "big", "when": "amount > 1"}],
+    "signals": {"handoff_incomplete": {"won_fields": ["plan"]}},
     "intents": [{"name": "demo", "when": "true"}],
 }
 STAGES = WHOLE["pipelines"][0]["stages"]
@@ -37,6 +39,25 @@ def stages(*, sql_stage: str | None = "a", of: list[dict[str, Any]] = STAGES) ->
     return {"pipelines": [{"name": "p", "sql_stage": sql_stage, "stages": of}]}
 
 
+#: What a source that tells only stages leaves unjudged, in the order of the catalogue.
+UNTOLD = {
+    Kind.STAGE_PARKED: "activities",
+    Kind.CONTACT_GAP: "activities",
+    Kind.BUYER_SILENT: "activities",
+    Kind.NO_NEXT_MEETING: "meetings",
+    Kind.SINGLE_THREADED: "activities, contacts",
+    Kind.HANDOFF_STALLED: "activities, owners",
+    Kind.CLOSE_DATE_PUSHED: "close_date",
+    Kind.CLOSE_DATE_PASSED: "close_date",
+    Kind.CLOSE_DATE_PARKED: "close_date",
+    Kind.CLOSE_DATE_WISHFUL: "close_date",
+    Kind.CATEGORY_MISMATCH: "category",
+    Kind.NEXT_STEP_STALE: "next_step",
+    Kind.INTENT_UNANSWERED: "activities",
+    Kind.STALE_DEAL: "activities",
+    Kind.UNOWNED: "owners",
+}
+
 CASES: list[tuple[str, dict[str, Any], tuple[Source, ...], list[Off]]] = [
     ("everything is defined and told", {}, (FULL,), []),
     ("a source of intents has no deals of its own", {}, (FULL, WEB), []),
@@ -45,18 +66,16 @@ CASES: list[tuple[str, dict[str, Any], tuple[Source, ...], list[Off]]] = [
         "a source that tells only stages",
         {},
         (FULL, MUTE),
-        [
-            Off(Kind.CONTACT_GAP, "files/t", "the source does not provide activities"),
-            Off(Kind.CLOSE_DATE_PUSHED, "files/t", "the source does not provide close_date"),
-        ],
+        [Off(kind, "files/t", f"the source does not provide {what}") for kind, what in UNTOLD.items()],
     ),
     (
         "switched off goes before what no source tells",
-        {"signals": {"contact_gap": {"enabled": False}, "close_date_pushed": {"enabled": False}}},
+        {"signals": {kind.value: {"enabled": False} for kind in (*UNTOLD, Kind.HANDOFF_INCOMPLETE)}},
         (MUTE,),
         [
-            Off(Kind.CONTACT_GAP, "", "switched off in the playbook"),
-            Off(Kind.CLOSE_DATE_PUSHED, "", "switched off in the playbook"),
+            Off(kind, "", "switched off in the playbook")
+            for kind in Kind
+            if kind in UNTOLD or kind is Kind.HANDOFF_INCOMPLETE
         ],
     ),
     (
@@ -65,7 +84,19 @@ CASES: list[tuple[str, dict[str, Any], tuple[Source, ...], list[Off]]] = [
         (FULL,),
         [Off(Kind.CYCLE_EXCEEDED, "", "no segment has cycle_days, and signals.cycle_exceeded has no days")],
     ),
-    ("one corridor for all", {"segments": [], "signals": {"cycle_exceeded": {"days": 90}}}, (FULL,), []),
+    (
+        "one corridor for all",
+        {"segments": [], "signals": WHOLE["signals"] | {"cycle_exceeded": {"days": 90}}},
+        (FULL,),
+        [],
+    ),
+    ("no ICP", {"icp": []}, (FULL,), [Off(Kind.ICP_MISMATCH, "", "no icp criterion is defined")]),
+    (
+        "nothing that the next team needs",
+        {"signals": {}},
+        (FULL,),
+        [Off(Kind.HANDOFF_INCOMPLETE, "", "signals.handoff_incomplete names neither won_fields nor handover_fields")],
+    ),
     (
         "no qualification field: falling back before SQL still shows",
         {"sql": {}},
@@ -79,6 +110,8 @@ CASES: list[tuple[str, dict[str, Any], tuple[Source, ...], list[Off]]] = [
         [
             Off(Kind.SQL_UNQUALIFIED, "", "no pipeline names its sql_stage"),
             Off(Kind.POST_SQL_INCONSISTENT, "", "no pipeline names its sql_stage"),
+            Off(Kind.AMOUNT_SHRUNK, "", "no pipeline names its sql_stage"),
+            Off(Kind.NEXT_STEP_STALE, "", "no pipeline names its sql_stage"),
         ],
     ),
     (
@@ -89,7 +122,15 @@ CASES: list[tuple[str, dict[str, Any], tuple[Source, ...], list[Off]]] = [
     ),
     ("a gate of entry", stages(of=[{**BARE[0], "entry": [{"name": "c", "when": "true"}]}, BARE[1]]), (FULL,), []),
     ("a gate of exit", stages(of=[{**BARE[0], "exit": [{"name": "c", "when": "true"}]}, BARE[1]]), (FULL,), []),
-    ("no intent", {"intents": []}, (FULL,), [Off(Kind.HIGH_INTENT, "", "no intents are defined")]),
+    (
+        "no intent",
+        {"intents": []},
+        (FULL,),
+        [
+            Off(Kind.HIGH_INTENT, "", "no intents are defined"),
+            Off(Kind.INTENT_UNANSWERED, "", "no intents are defined"),
+        ],
+    ),
 ]
 
 

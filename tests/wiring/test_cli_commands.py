@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
+from playbook.needs import NEEDS
 from programs import cli
 from programs.configuration import FILE_VARIABLE, VARIABLES
 from topics.signals import Kind
+from topics.sources.source import Provides
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -146,12 +148,17 @@ def test_a_whole_playbook(signals: Signals) -> None:
     assert counts == (
         "Ten lines: 1 pipeline, 4 stages, 1 segment, 0 SQL fields, 0 ICP criteria, 0 intents, 0 owners, 0 responses"
     )
-    assert on == f"6 of {len(Kind)} kinds of signal can open"
     assert off == [
         "off: sql_unqualified: sql.fields names no qualification field",
         "off: post_sql_inconsistent: no pipeline names its sql_stage",
+        "off: icp_mismatch: no icp criterion is defined",
+        "off: handoff_incomplete: signals.handoff_incomplete names neither won_fields nor handover_fields",
+        "off: amount_shrunk: no pipeline names its sql_stage",
+        "off: next_step_stale: no pipeline names its sql_stage",
         "off: high_intent: no intents are defined",
+        "off: intent_unanswered: no intents are defined",
     ]
+    assert on == f"{len(Kind) - len(off)} of {len(Kind)} kinds of signal can open"
 
 
 def test_a_playbook_against_what_the_configured_sources_tell(tmp_path: Path, signals: Signals) -> None:
@@ -161,7 +168,11 @@ def test_a_playbook_against_what_the_configured_sources_tell(tmp_path: Path, sig
     ran = signals("playbook", "check", str(ROOT / "playbook" / "default.yaml"))
     assert ran.out.splitlines()[2:] == [
         f"{len(Kind)} of {len(Kind)} kinds of signal can open",
-        "off: contact_gap for crm/default: the source does not provide activities",
+        *(
+            f"off: {kind} for crm/default: the source does not provide {', '.join(sorted(lacking))}"
+            for kind in Kind
+            if (lacking := NEEDS[kind] - {Provides.CLOSE_DATE})
+        ),
     ]
 
 
