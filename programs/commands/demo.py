@@ -18,6 +18,7 @@ from rich.console import Console
 
 from programs.demo.feed import Feed
 from programs.demo.figures import look
+from programs.demo.health import complaints, not_ready
 from programs.demo.routed import Routed
 from programs.demo.screen import Screen, summary
 from programs.demo.team import write_playbook
@@ -31,6 +32,9 @@ from topics.catalog import ROUTE_PREFIX
 #: A headless run prints this many messages whole; a terminal shows all of them.
 SHOWN_HEADLESS = 3
 _LOOK_S = 1.0
+#: The programs have this long to be ready, before the team begins. A machine that is busy with other work takes long.
+READY_S = 120.0
+_READY_LOOK_S = 0.2
 
 
 def demo(
@@ -81,6 +85,7 @@ class _Run:
         self._figures = look({})
         self._began = self._ended = time.monotonic()
         self._shown = 0
+        self._complaints: list[str] = []
 
     async def go(self, seconds: int | None, *, headless: bool) -> None:
         """Run until the time is over, or until someone stops it."""
@@ -94,15 +99,29 @@ class _Run:
             routed = Routed(
                 self._installation.broker, self._routes(), lambda line: loop.call_soon_threadsafe(say, line)
             )
-            stack.callback(routed.stop)
-            stack.callback(self._feed.stop)
-            async with self._programs(stop, say):
+            async with self._programs(stop, say) as programs:
+                await self._until_ready(stop)
                 self._began = time.monotonic()
-                self._feed.start()
-                routed.start()
+                for thread in (routed, self._feed):
+                    thread.start()
+                    stack.callback(thread.stop)
                 await self._watch(stop, seconds, screen)
                 self._figures = await asyncio.to_thread(look, self._addresses)
                 self._ended = time.monotonic()
+                if self._figures.nothing_from():
+                    folder = self._ready.settings.data_dir
+                    self._complaints = await asyncio.to_thread(
+                        lambda: list(complaints(programs, self._addresses, folder))
+                    )
+
+    async def _until_ready(self, stop: asyncio.Event) -> None:
+        """Wait for every program, so that what is shown is the work and not the start. Raises WorkError."""
+        until = time.monotonic() + READY_S
+        while (waiting := await asyncio.to_thread(not_ready, self._addresses)) and not stop.is_set():
+            if time.monotonic() > until:
+                reasons = (f"{name}: {why}" for name, why in waiting.items())
+                raise WorkError(f"not ready after {READY_S:.0f} s:", *reasons)
+            await asyncio.sleep(_READY_LOOK_S)
 
     async def _watch(self, stop: asyncio.Event, seconds: int | None, screen: Screen | None) -> None:
         until = None if seconds is None else time.monotonic() + seconds
@@ -120,8 +139,8 @@ class _Run:
                 continue
 
     @asynccontextmanager
-    async def _programs(self, stop: asyncio.Event, say: Callable[[str], None]) -> AsyncIterator[None]:
-        """The programs as children: what `send` draws is shown, what they log goes to a file each."""
+    async def _programs(self, stop: asyncio.Event, say: Callable[[str], None]) -> AsyncIterator[list[Child]]:
+        """The programs as children, running: what `send` draws is shown, what they log goes to a file each."""
         with ExitStack() as files:
             folder = self._ready.settings.data_dir
             programs = children(self._ready, self._installation, self._environ)
@@ -134,7 +153,7 @@ class _Run:
             reading = asyncio.create_task(_read(programs, say))
             supervising.add_done_callback(lambda _: stop.set())
             try:
-                yield
+                yield programs
             finally:
                 ended.set()
                 await supervising
@@ -154,11 +173,7 @@ class _Run:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         missing = self._figures.nothing_from()
         if headless and missing:
-            raise WorkError(f"nothing came from: {', '.join(missing)}")
-
-
-def _from_thread(loop: asyncio.AbstractEventLoop, say: Callable[[str], None], line: str) -> None:
-    loop.call_soon_threadsafe(say, line)
+            raise WorkError(f"nothing came from: {', '.join(missing)}", *self._complaints)
 
 
 async def _read(programs: list[Child], say: Callable[[str], None]) -> None:

@@ -16,8 +16,8 @@ from tests.chaos.scene import scene
 
 WORKERS = 2
 AHEAD = MAX_TAIL // 2
-"""So many records may be newer than T, half of them the hot deal's. Of a deal with so many changes the last 128 to 256 are
-kept in order, not those of three days, so what the join has still to tell it must not be later than that. At a real
+"""So many records may be newer than T, half of them the hot deal's. Of a deal with so many changes the last 128 to 256
+are kept in order, not those of three days, so what the join has still to tell it must not be later than that. At a real
 CRM's pace those are days, here a tenth of a second."""
 ASLEEP_S, AWAKE_S = 4.0, 0.6
 """How a worker is slowed down: it gets so much of the time, and its session of 10 s outlasts each sleep."""
