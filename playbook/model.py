@@ -12,7 +12,7 @@ from pydantic import Field
 
 from playbook.kinds import SignalSettings
 from playbook.parts import Days, Expression, FieldName, Name, Part, Slug
-from topics.signals import Kind
+from topics.signals import Kind, Severity
 
 
 class Outcome(StrEnum):
@@ -110,6 +110,19 @@ class Response(Part):
     within_hours: float | None = Field(default=None, gt=0)
 
 
+class Hygiene(Part):
+    """What an open deviation takes from an owner's hygiene score of 100, by its severity; per open deal."""
+
+    info: float = Field(default=2.0, ge=0, le=100)
+    warning: float = Field(default=10.0, ge=0, le=100)
+    critical: float = Field(default=25.0, ge=0, le=100)
+
+    def of(self, severity: Severity) -> float:
+        """The weight of one deviation."""
+        weight: float = getattr(self, severity.value)
+        return weight
+
+
 class Playbook(Part):
     """Everything that is defined. `version` says which form of this file it is."""
 
@@ -130,3 +143,4 @@ class Playbook(Part):
     revops_channel: str | None = None
     responses: dict[Kind, Response] = Field(default_factory=dict)
     signals: SignalSettings = SignalSettings()
+    hygiene: Hygiene = Hygiene()
