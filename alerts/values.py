@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from alerts.actions import Handled
 from alerts.reasons import Reason
 from topics.codec import decoder
 from topics.signals import Kind, Signal, Step
@@ -35,14 +36,31 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told", tag_field="typ
 
 
 class Op(StrEnum):
-    """What is to be done on the other side."""
+    """What is to be done on the other side. `REMIND` edits in place and interrupts once more, in the thread."""
 
     POST = "post"
     EDIT = "edit"
+    REMIND = "remind"
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to say or edit (`alert.outbox`). `seq` counts what this recipient is to see of this signal, from 1."""
+class Form(StrEnum):
+    """What a message is about: one deal, several, the rest of a day, or a flood of one kind."""
+
+    DEAL = "deal"
+    DEALS = "deals"
+    DIGEST = "digest"
+    FLOOD = "flood"
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing to say or edit (`alert.outbox`). `seq` counts what this recipient is to see of this message, from 1.
+
+    `message` is the message's identity for this recipient, the same for every edit and reminder of it; empty: the
+    signal's id. `signal` is the gravest, and names the deal; `signals` are all that the message shows, that one
+    included, in order, those that are over, too (empty: `signal` alone). `handled` is what people did about them.
+
+    `count`: how many more than are shown (digest), or how many opened (flood). `since`: when a flood began, RFC 3339.
+    """
 
     seq: int
     op: Op
@@ -50,11 +68,27 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     via: Reason
     recipient: Recipient
     signal: Signal
+    message: str = ""
+    signals: tuple[Signal, ...] = ()
+    handled: tuple[Handled, ...] = ()
+    form: Form = Form.DEAL
+    count: int = 0
+    since: str = ""
+
+    @property
+    def about(self) -> str:
+        """The message's identity for this recipient."""
+        return self.message or self.signal.id
+
+    @property
+    def shown(self) -> tuple[Signal, ...]:
+        """Every signal that the message shows."""
+        return self.signals or (self.signal,)
 
     @property
     def id(self) -> str:
         """The same for a repeat of the same delivery."""
-        return digest(self.recipient.key, self.signal.id, str(self.seq))
+        return digest(self.recipient.key, self.about, str(self.seq))
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

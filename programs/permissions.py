@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from engine.acls import Grant, Operation, Resource
 from topics.catalog import (
+    ALERT_ACTIONS,
     ALERT_INBOX,
     ALERT_LEDGER,
     ALERT_LOG,
@@ -76,7 +77,7 @@ PROGRAM_DUTIES = (
     Duty("route", takes=(DEAL_SIGNALS,), writes=(ROUTE_PREFIX, REJECTED), reads=(DEFINITIONS,)),
     Duty(
         "notify",
-        takes=(DEAL_SIGNALS, ALERT_INBOX),
+        takes=(DEAL_SIGNALS, ALERT_ACTIONS, ALERT_INBOX),
         keeps=(STATE_FANOUT, STATE_NOTIFY),
         writes=(ALERT_INBOX, ALERT_OUTBOX, ALERT_LOG, REJECTED),
         reads=(DEFINITIONS,),

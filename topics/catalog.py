@@ -79,6 +79,7 @@ DEFINITIONS = "definitions"
 DEAL_SIGNALS = "deal.signals"
 DEAL_CURRENT = "deal.current"
 REJECTED = "crm.rejected"
+ALERT_ACTIONS = "alert.actions"
 ALERT_INBOX = "alert.inbox"
 ALERT_OUTBOX = "alert.outbox"
 ALERT_LOG = "alert.log"
@@ -149,6 +150,15 @@ TOPICS: tuple[Topic, ...] = (
         max_message_bytes=RAW_MAX_BYTES,
         doc="input that could not be understood, with its bytes, position and reason",
         personal="whatever the source sent",
+    ),
+    Topic(
+        ALERT_ACTIONS,
+        "deal, person or account",
+        "Action",
+        _DELETE,
+        400,
+        doc="what people did about a signal: done, snoozed, not relevant, an exception",
+        personal="names and Slack ids of those who act, their reasons in their own words, keys of deals",
     ),
     Topic(
         ALERT_INBOX,

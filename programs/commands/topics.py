@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerts.actions import Action
 from alerts.ledger import LedgerEntry
 from alerts.routes import CloudEvent
 from alerts.values import Decision, Delivery, Told
@@ -16,6 +17,7 @@ from programs.commands.loading import broker_answers, broker_of, ready
 from programs.failures import CallError, WorkError
 from programs.startup import Ready
 from topics.catalog import (
+    ALERT_ACTIONS,
     ALERT_INBOX,
     ALERT_LEDGER,
     ALERT_LOG,
@@ -154,6 +156,7 @@ _VALUES: dict[str, object] = {
     DEAL_SIGNALS: Signal,
     DEAL_CURRENT: DealView,
     REJECTED: Rejection,
+    ALERT_ACTIONS: Action,
     ALERT_INBOX: Told,
     ALERT_OUTBOX: Delivery,
     ALERT_LOG: Decision,
