@@ -110,3 +110,17 @@ class Metrics:
             buckets=TOLD_BUCKETS,
             registry=registry,
         )
+
+
+class ForwardMetrics:
+    """The metrics of `forward` on one registry."""
+
+    def __init__(self, registry: CollectorRegistry, target: str) -> None:
+        self.requests = Counter(
+            "signals_forward_requests",
+            "Requests to a target of the settings, by its answer: taken, refused, limited, barred or ambiguous.",
+            ("target", "answer"),
+            registry=registry,
+        )
+        for said in ("taken", "refused", "limited", "barred", "ambiguous"):
+            self.requests.labels(target, said)
