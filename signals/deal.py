@@ -36,6 +36,14 @@ NEVER_US, _EVER_US = -(2**63), 2**63 - 1
 MAX_ENTRIES = 32
 MAX_MOVES = 32
 MAX_INTENTS = 16
+MAX_PEAKS = 16
+MAX_HANDOVERS = 8
+#: A longer text is cut where it is kept as what stood in a field before.
+MAX_BEFORE = 80
+#: The names whose last change is kept (`Deal.changed`): what people work on, and who works on it.
+WATCHED = frozenset({"stage", "amount", "close_date", "next_step", "owner_id", "lifecycle"})
+#: The same of what the deal holds of its owner, which the owner's record tells.
+WATCHED_OF_OWNER = frozenset({"owner_team", "owner_role", "owner_active"})
 
 #: Names under which `evolve` reports what it touched, beside the names of fields.
 ACTIVITIES = "*activities"
@@ -76,10 +84,41 @@ class Loss(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mark: Mark
 
 
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A watched field changed last at `at_us`. `before`: what stood there, None for nothing or unknown.
+
+    `by_person`: False where the source says that no person did it (`DealChanged.actor`).
+    """
+
+    at_us: int
+    mark: Mark
+    before: Scalar = None
+    by_person: bool = True
+
+
+class Peak(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The amount fell from `amount` at `at_us`, by the event `mark`, and has not been as high since."""
+
+    at_us: int
+    amount: float
+    mark: Mark
+
+
+class Handover(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The owner changed: ids, empty for nobody. `team`, `role`: those of the owner before, as far as known."""
+
+    at_us: int
+    before: str
+    after: str
+    mark: Mark
+    team: str = ""
+    role: str = ""
+
+
 class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An interaction, done or planned. `at_us`: when it takes or took place (a meeting: its end).
 
-    `mark` is the event that changed it last.
+    `person` is the buyer's id, `owner` the seller's; `mark` is the event that changed it last.
     """
 
     at_us: int | None = None
@@ -89,6 +128,12 @@ class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     direction: str = ""
     person: str = ""
     mark: Mark | None = None
+    owner: str = ""
+
+    @property
+    def inbound(self) -> bool:
+        """Whether the buyer takes part in it: it comes from there, or is mutual, as a meeting always is."""
+        return self.meets or self.direction in _INBOUND
 
     def contact_us(self) -> int | None:
         """The instant from which it is a contact: done, or a meeting that ends by itself. None: never so far."""
@@ -97,6 +142,9 @@ class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def planned_us(self) -> int | None:
         """The instant until which it is a plan. None: it is none."""
         return self.at_us if not self.done and not self.removed else None
+
+
+_INBOUND = frozenset({"inbound", "mutual"})
 
 
 class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -119,9 +167,12 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
     order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
-    contact among the activities that are forgotten. `n`: how many events were folded. `suspect_us`: the source lost
-    changes at that instant. `loading`: a backfill is not complete yet. `related`: what `fields` hold of the deal's
-    account and owner, beside what is its own.
+    contact among the activities that are forgotten, `older_inbound` the last of them in which the buyer took part.
+    `n`: how many events were folded. `suspect_us`: the source lost changes at that instant. `loading`: a backfill is
+    not complete yet. `related`: what `fields` hold of the deal's account and owner, beside what is its own.
+    `heard_us`: since when its changes are known; None while nothing dated is. `changed`: the last change of each
+    watched field since then. `peaks`: amounts that were higher than all that came later, the highest first.
+    `handovers`: the changes of the owner, in order.
     """
 
     key: str
@@ -141,6 +192,11 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     loading: bool = False
     n: int = 0
     related: Related = {}
+    older_inbound: Contact | None = None
+    heard_us: int | None = None
+    changed: dict[str, Change] = {}
+    peaks: tuple[Peak, ...] = ()
+    handovers: tuple[Handover, ...] = ()
 
     @property
     def deal_id(self) -> str:
@@ -162,9 +218,35 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 last_us, found = contact_us, one
         return last if found is None else Contact(last_us, found.mark)
 
+    def last_inbound(self, at_us: int) -> Contact | None:
+        """The last contact at or before an instant in which the buyer took part; of several at once the first."""
+        last = self.older_inbound
+        for one in self.activities.values():
+            if one.inbound:
+                last = _later(last, one, at_us)
+        return last
+
+    def peak_since(self, n: int) -> Peak | None:
+        """The highest amount after the event number `n`, where that was higher than the present one."""
+        return next((peak for peak in self.peaks if peak.mark.n > n), None)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether there is anything that a deal that closed long ago need not keep."""
+        return bool(self.activities or self.moves or self.intents or self.changed or self.peaks)
+
     def shrunk(self) -> Deal:
-        """What is kept of a deal that closed long ago: its facts without its activities, moves and intents."""
-        return _replace(self, activities={}, moves=(), intents=(), older_contact=self.last_contact(_EVER_US))
+        """What is kept of a deal that closed long ago: its facts, its stages and its owners."""
+        return _replace(
+            self,
+            activities={},
+            moves=(),
+            intents=(),
+            changed={},
+            peaks=(),
+            older_contact=self.last_contact(_EVER_US),
+            older_inbound=self.last_inbound(_EVER_US),
+        )
 
 
 def _later(last: Contact | None, activity: Activity, at_us: int) -> Contact | None:
@@ -225,8 +307,8 @@ def _fold_changed(deal: Deal, event: DealChanged, offset: int) -> Evolved:
         or event.created
         or deal.removed
         or "created_at" in said
-        or "stage" in touched
-        or "close_date" in touched
+        or deal.heard_us is None
+        or not WATCHED.isdisjoint(touched)
     ):
         changes = {"fields": fields, "losses": losses, "n": deal.n + 1, "related": related}
         return _fold_history(deal, event, offset, touched, changes)
@@ -240,6 +322,11 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
         changes["entries"] = _entered(deal, event, mark)
     if "close_date" in touched:
         changes["moves"] = _moved(deal, event, mark)
+    if deal.heard_us is None and not event.undated:
+        changes["heard_us"] = event.at_us
+    watched = [name for name in touched if name in WATCHED]
+    if watched:
+        _fold_watched(deal, event, mark, watched, changes)
     created = _created(deal, event, mark)
     if created:
         changes.update(created)
@@ -251,6 +338,58 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
         if event.full:
             changes["suspect_us"] = None
     return _replace(deal, **changes), touched
+
+
+def _fold_watched(deal: Deal, event: DealChanged, mark: Mark, watched: list[str], changes: dict[str, Any]) -> None:
+    """What is kept of a change of watched fields: a field that is heard of for the first time need not have changed."""
+    fields = deal.fields
+    known = fields.keys() if event.full or event.created or event.undated else None
+    changed = {name: _change(deal, event, name, mark) for name in watched if known is None or name in known}
+    if changed:
+        changes["changed"] = deal.changed | changed
+    if "owner_id" in watched and deal.changed:  # what was known of another owner went with the fields
+        kept = changes.get("changed", deal.changed)
+        changes["changed"] = {name: one for name, one in kept.items() if name in changes["fields"]}
+    if "amount" in watched:
+        changes["peaks"] = _peaks(deal, event, mark)
+    if "owner_id" in watched and fields.get("owner_id", _UNCOVERED) is not _UNCOVERED:
+        changes["handovers"] = (*deal.handovers, _handover(deal, event, mark))[-MAX_HANDOVERS:]
+
+
+def _change(deal: Deal, event: DealChanged | RelatedChanged, name: str, mark: Mark) -> Change:
+    before = deal.fields.get(name)
+    by_person = not isinstance(event, DealChanged) or event.actor != "system"
+    return Change(event.at_us, mark, before[:MAX_BEFORE] if isinstance(before, str) else before, by_person)
+
+
+def _peaks(deal: Deal, event: DealChanged, mark: Mark) -> tuple[Peak, ...]:
+    """The amounts that were higher than what is there now; in another currency nothing can be compared."""
+    said = event.fields
+    if said.get("currency", _UNCOVERED) not in (_UNCOVERED, deal.fields.get("currency", _UNCOVERED)):
+        return ()
+    peaks, before, after = deal.peaks, _number(deal.fields.get("amount")), _number(said["amount"])
+    if after is not None:
+        peaks = tuple(peak for peak in peaks if peak.amount > after)
+    if before is not None and (after is None or before > after):
+        peaks = (*(peak for peak in peaks if peak.amount > before), Peak(event.at_us, before, mark))
+    return peaks if len(peaks) <= MAX_PEAKS else (peaks[0], *peaks[1 - MAX_PEAKS :])
+
+
+def _number(value: Scalar) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _handover(deal: Deal, event: DealChanged, mark: Mark) -> Handover:
+    fields = deal.fields
+    team, role = fields.get("owner_team"), fields.get("owner_role")
+    return Handover(
+        event.at_us,
+        str(fields["owner_id"] or ""),
+        str(event.fields["owner_id"] or ""),
+        mark,
+        team if isinstance(team, str) else "",
+        role if isinstance(role, str) else "",
+    )
 
 
 def _created(deal: Deal, event: DealChanged, mark: Mark) -> dict[str, Any]:
@@ -326,7 +465,13 @@ def _fold_related(deal: Deal, event: RelatedChanged, offset: int) -> Evolved:
     losses = _losses(deal, event, fields, [name for name in touched if name in fields], offset)
     if losses:
         losses = {name: loss for name, loss in losses.items() if name in fields}
-    return _replace(deal, fields=fields, losses=losses, related=related, n=deal.n + 1), touched
+    changed, watched = deal.changed, [name for name in touched if name in WATCHED_OF_OWNER]
+    if watched:
+        mark = Mark(event.id, offset, deal.n)
+        changed = {name: one for name, one in changed.items() if name in fields} | {
+            name: _change(deal, event, name, mark) for name in watched if name in fields
+        }
+    return _replace(deal, fields=fields, losses=losses, related=related, changed=changed, n=deal.n + 1), touched
 
 
 def _fold_activity(deal: Deal, event: ActivityChanged, offset: int) -> Evolved:
@@ -337,8 +482,7 @@ def _fold_activity(deal: Deal, event: ActivityChanged, offset: int) -> Evolved:
     changed = _activity(known, event, Mark(event.id, offset, deal.n))
     activities = {**deal.activities, name: changed}
     if len(activities) > MAX_ACTIVITIES or _outlived(activities, event.at_us - CONTACT_MEMORY_US):
-        activities, older = _remembered(activities, deal.older_contact, event.at_us)
-        return _replace(deal, activities=activities, older_contact=older, n=deal.n + 1), _ACTIVITIES
+        return _replace(deal, n=deal.n + 1, **_remembered(deal, activities, event.at_us)), _ACTIVITIES
     return _replace(deal, activities=activities, n=deal.n + 1), _ACTIVITIES
 
 
@@ -363,6 +507,7 @@ def _activity(known: Activity, event: ActivityChanged, mark: Mark) -> Activity:
         str(said["direction"] or "") if "direction" in said else known.direction,
         str(said["person"] or "") if "person" in said else known.person,
         mark,
+        str(said["owner"] or "") if "owner" in said else known.owner,
     )
 
 
@@ -374,19 +519,20 @@ def _outlived(activities: dict[str, Activity], horizon_us: int) -> bool:
     return False
 
 
-def _remembered(
-    activities: dict[str, Activity], older: Contact | None, now_us: int
-) -> tuple[dict[str, Activity], Contact | None]:
-    """Forget what is older than the memory, and the oldest above the cap, but for the last contact among it."""
+def _remembered(deal: Deal, activities: dict[str, Activity], now_us: int) -> dict[str, Any]:
+    """Forget what is older than the memory, and the oldest above the cap, but for the last contacts among it."""
     horizon = now_us - CONTACT_MEMORY_US
     kept = {name: one for name, one in activities.items() if one.at_us is None or one.at_us >= horizon}
     if len(kept) > MAX_ACTIVITIES:
         by_time = sorted(kept, key=lambda name: (kept[name].at_us or 0, name))
         kept = {name: kept[name] for name in by_time[-MAX_ACTIVITIES:]}
+    older, inbound = deal.older_contact, deal.older_inbound
     for name, one in activities.items():
         if name not in kept:
             older = _later(older, one, now_us)
-    return kept, older
+            if one.inbound:
+                inbound = _later(inbound, one, now_us)
+    return {"activities": kept, "older_contact": older, "older_inbound": inbound}
 
 
 def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:

@@ -10,8 +10,9 @@ from signals.deal import Deal
 from signals.episodes import Episode, Transition
 from signals.judge import Watch
 from signals.rules import Rules
+from signals.standing import is_over_cycle, judged_icp, judged_sql
 from topics.events import Scalar
-from topics.instants import rfc3339
+from topics.instants import DAY_US, rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Signal, signal_id
 from topics.views import DealView, OpenSignal
 
@@ -98,6 +99,7 @@ def signal_of(
             episode.observed,
             episode.limit,
             episode.unit,
+            episode.baseline,
             details=episode.details,
             events=tuple([Cause(mark.event, *position, mark.offset) for mark in episode.causes]),
         ),
@@ -117,6 +119,7 @@ def view_after(rules: Rules, before: Watch, view: DealView, now: Watch, naming: 
         last_contact_at="" if contact is None else rfc3339(contact.at_us),
         suspect=deal.suspect_us is not None,
         loading=deal.loading,
+        over_cycle=is_over_cycle(now.episodes),
         open_signals=open_signals,
         as_of=rfc3339(now.now_us),
     )
@@ -135,6 +138,8 @@ def view_of(
     named = naming or naming_of(rules, deal)
     contact = deal.last_contact(watch.now_us)
     entry = deal.entries[-1] if deal.entries else None
+    stage = rules.stage(deal, entry.stage) if entry is not None and not deal.removed else None
+    cycle_us = rules.cycle_us(rules.segment(deal.fields))
     return DealView(
         key=deal.key,
         source=deal.source,
@@ -146,7 +151,7 @@ def view_of(
         pipeline=named.pipeline,
         stage=named.stage,
         segment=named.segment,
-        outcome=_outcome(rules, deal),
+        outcome="removed" if deal.removed else "" if stage is None else stage.outcome.value,
         amount=named.amount,
         currency=named.currency,
         close_date=_text(deal.fields.get("close_date")),
@@ -155,17 +160,15 @@ def view_of(
         last_contact_at="" if contact is None else rfc3339(contact.at_us),
         suspect=deal.suspect_us is not None,
         loading=deal.loading,
+        ended_at=_instant(watch.ended_us),
+        sql=judged_sql(rules, deal.fields) if stage is not None and stage.is_sql and rules.sql_fields else None,
+        icp=judged_icp(rules, deal.fields) if stage is not None and rules.icp else None,
+        cycle_days=None if cycle_us is None else cycle_us / DAY_US,
+        over_cycle=is_over_cycle(watch.episodes),
         open_signals=open_signals_of(watch) if open_signals is None else open_signals,
         as_of=rfc3339(watch.now_us),
         playbook=rules.version,
     )
-
-
-def _outcome(rules: Rules, deal: Deal) -> str:
-    if deal.removed:
-        return "removed"
-    stage = rules.stage(deal, deal.entries[-1].stage) if deal.entries else None
-    return "" if stage is None else stage.outcome.value
 
 
 def open_signals_of(watch: Watch) -> tuple[OpenSignal, ...]:

@@ -27,6 +27,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
     `start_us` and `limit_us` belong to kinds that count time: the observed value is then measured from the start.
     `observed` and `limit` (in `unit`) are given by the others. `expires_us`: the last instant at which it may hold.
+    `baseline`: the learned quantile that gave the limit.
     """
 
     reason: str
@@ -40,6 +41,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     details: Details = ()
     causes: tuple[Mark, ...] = ()
     expires_us: int | None = None
+    baseline: dict[str, Scalar] | None = None
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -57,6 +59,7 @@ class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
     details: Details = ()
     causes: tuple[Mark, ...] = ()
     expires_us: int | None = None
+    baseline: dict[str, Scalar] | None = None
 
     @property
     def identity(self) -> tuple[Kind, str]:
@@ -146,6 +149,7 @@ def _opened(deal: Deal, kind: Kind, anchor: str, finding: Finding, on: Occasion)
         finding.details,
         finding.causes or (() if on.cause is None else (on.cause,)),
         finding.expires_us,
+        finding.baseline,
     )
 
 

@@ -16,6 +16,7 @@ from signals.deal import STATUS, Deal, Mark, Touched, evolve
 from signals.detectors import DETECTORS
 from signals.detectors.case import OFF, SWITCHED_OFF, Case, Detector, Judge, Verdict
 from signals.episodes import Episode, Occasion, Transition, compare, told
+from signals.passages import Passages, passed
 from signals.rules import Rules
 from topics.events import DealEvent, DefinitionsChanged
 from topics.signals import Kind, Resolution, Step
@@ -25,6 +26,7 @@ _NO_EPISODES: tuple[Episode, ...] = ()
 #: Never added to in place.
 _NONE: list[Transition] = []
 _NONE_OPEN: dict[Kind, tuple[Episode, ...]] = {}
+_GATE = Kind.GATE_VIOLATED  # reading a member of an Enum takes 0.1 microseconds
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -39,7 +41,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `due_us` is the first of the `dues`, after which time alone may change something; it is read twice per event.
     `ended_us`: since when it is closed, removed, or not known to be in any stage; None while it is open. `epoch`: the
-    definitions by which it was judged (`Panel.epoch`).
+    definitions by which it was judged (`Panel.epoch`). `passages`: what became of the gates that it passed.
     """
 
     deal: Deal
@@ -49,6 +51,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_us: int | None = None
     epoch: int = 0
     due_us: int | None = None
+    passages: Passages = ()
 
 
 #: A kind to ask about, and its predicate as the playbook and the source switch it.
@@ -114,6 +117,8 @@ class Questions:
 MAX_SOURCES = 256
 _NO_QUESTIONS: tuple[Question, ...] = ()
 _JUDGES = {detector.kind: detector.judge for detector in DETECTORS}
+#: The kinds that are asked about closed deals, too.
+_CLOSED = frozenset(detector.kind for detector in DETECTORS if detector.closed)
 
 
 def _off(_case: Case) -> Verdict:
@@ -186,8 +191,11 @@ def advance(panel: Panel, watch: Watch, until_us: int) -> tuple[Watch, list[Tran
     while (due_us := watch.due_us) is not None and due_us < until_us:
         deal = watch.deal
         questions = panel.questions.on(deal.source, [kind for kind, due in watch.dues.items() if due == due_us])
+        gated = watch.dues.get(_GATE) == due_us
         watch, said = _judged(panel.rules, watch, deal, questions, Occasion(due_us + 1, due_us, None))
         transitions += said
+        if gated:
+            watch = _replace(watch, passages=passed(panel.rules, deal, watch.passages, due_us))
     return (watch if until_us <= watch.now_us else _replace(watch, now_us=until_us)), transitions
 
 
@@ -202,13 +210,20 @@ def fold(panel: Panel, watch: Watch, stored: Stored) -> tuple[Watch, list[Transi
     questions = panel.questions.about(deal.source, touched) if touched else _NO_QUESTIONS
     if not questions:
         now_us = max(watch.now_us, at_us)
-        return Watch(deal, watch.episodes, watch.dues, now_us, watch.ended_us, watch.epoch, watch.due_us), before
+        due_us, passages = watch.due_us, watch.passages
+        return Watch(deal, watch.episodes, watch.dues, now_us, watch.ended_us, watch.epoch, due_us, passages), before
     on = Occasion(at_us, at_us, Mark(event.id, stored.offset, old.n))
     watch, said = _judged(panel.rules, watch, deal, questions, on)
     if (old.suspect_us is not None or old.loading) and not deal.muted:
         watch, unmuted = _unmuted(watch)
         said = said + unmuted
     return watch, before + said if before else said
+
+
+def expired(watch: Watch, at_us: int) -> list[Transition]:
+    """The ends of what is still open on a deal that is forgotten by age."""
+    ends = (Transition(Step.RESOLVED, one, at_us, watch.deal, Resolution.EXPIRED) for one in watch.episodes)
+    return told(list(ends))
 
 
 def _unmuted(watch: Watch) -> tuple[Watch, list[Transition]]:
@@ -226,14 +241,16 @@ def _judged(
     rules: Rules, watch: Watch, deal: Deal, questions: tuple[Question, ...], on: Occasion
 ) -> tuple[Watch, list[Transition]]:
     """Ask some detectors about the deal of a watch as it is now, and compare their answers with what is open."""
-    entries, at_us = deal.entries, on.at_us
-    if deal.removed or not entries:
-        return _ended(rules, watch, deal, on)
+    at_us, ended_us = on.at_us, None
     stages = rules.stages(deal.fields)
-    stage = stages.get(entries[-1].stage)
-    if stage is None or not stage.is_open:
+    stage = stages.get(deal.entries[-1].stage) if deal.entries and not deal.removed else None
+    if stage is None:
         return _ended(rules, watch, deal, on)
     dues, episodes, transitions = watch.dues, watch.episodes, _NONE
+    if not stage.is_open:
+        ended_us = on.dated_us if watch.ended_us is None else watch.ended_us
+        questions = tuple([one for one in questions if one[0] in _CLOSED])
+        dues, episodes, transitions = _closed(dues, episodes, deal, on)
     case = Case(rules, deal, stage, stages, at_us, on, episodes)
     open_by_kind = _by_kind(episodes) if episodes else _NONE_OPEN
     for kind, judge in questions:
@@ -254,7 +271,7 @@ def _judged(
             if said:
                 transitions = transitions + said
     due_us = watch.due_us if dues is watch.dues else min(dues.values()) if dues else None
-    after = Watch(deal, episodes, dues, max(watch.now_us, at_us), None, watch.epoch, due_us)
+    after = Watch(deal, episodes, dues, max(watch.now_us, at_us), ended_us, watch.epoch, due_us, watch.passages)
     return after, told(transitions) if transitions else transitions
 
 
@@ -266,14 +283,26 @@ def _by_kind(episodes: tuple[Episode, ...]) -> dict[Kind, tuple[Episode, ...]]:
     return found
 
 
+def _closed(
+    dues: dict[Kind, int], episodes: tuple[Episode, ...], deal: Deal, on: Occasion
+) -> tuple[dict[Kind, int], tuple[Episode, ...], list[Transition]]:
+    """What is left of dues and episodes once a deal is closed, and the ends of the others."""
+    if not _CLOSED.issuperset(dues):
+        dues = {kind: due for kind, due in dues.items() if kind in _CLOSED}
+    why = Resolution.DEFINITION if on.redefined else Resolution.CLOSED
+    said = [_resolved(deal, one, on, why) for one in episodes if one.kind not in _CLOSED]
+    return dues, tuple([one for one in episodes if one.kind in _CLOSED]) if said else episodes, said
+
+
 def _ended(rules: Rules, watch: Watch, deal: Deal, on: Occasion) -> tuple[Watch, list[Transition]]:
-    """Nothing holds for a deal that is not in an open stage: closed, removed, or in a stage that nobody defined."""
+    """Nothing holds for a deal that is removed, or in a stage that nobody defined."""
     why = _end_of(rules, deal)
     reason = Resolution.DEFINITION if on.redefined else why
     said = [_resolved(deal, episode, on, reason) for episode in watch.episodes] if watch.episodes else _NONE
     since_us = on.dated_us if watch.ended_us is None else watch.ended_us
     ended_us = None if why is Resolution.DEFINITION else since_us
-    return Watch(deal, (), {}, max(watch.now_us, on.at_us), ended_us, watch.epoch), told(said)
+    now_us = max(watch.now_us, on.at_us)
+    return Watch(deal, (), {}, now_us, ended_us, watch.epoch, passages=watch.passages), told(said)
 
 
 def _end_of(rules: Rules, deal: Deal) -> Resolution:

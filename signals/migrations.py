@@ -93,8 +93,24 @@ _DUES_AT = 2
 
 def _with_related(form: Form) -> Form:
     """Form 3: a deal ends with what it holds of its account and owner, which nobody told before."""
-    return [*form[:_SCHEMA_AT], 3]
+    now, base, tail, covers, _ = form
+    return [_longer(now, {}), None if base is None else _longer(base, {}), tail, covers, 3]
 
+
+def _longer(watch: Form, *more: Any) -> Form:  # noqa: ANN401 - whatever a deal is made of
+    """The watch with more at the end of its deal."""
+    return [[*watch[0], *more], *watch[1:]]
+
+
+def _with_changes(form: Form) -> Form:
+    """Form 4: a deal ends with what changed last, and since when that is known: not from before this release."""
+    now, base, tail, covers, _ = form
+    heard_us = now[_NOW_AT] or None
+    more: Form = [None, heard_us, {}, [], []]
+    return [_longer(now, *more), None if base is None else _longer(base, *more), tail, covers, 4]
+
+
+_NOW_AT = 3
 
 #: From the form with this number to the next.
-STEPS: dict[int, Callable[[Form], Form]] = {1: _with_epochs, 2: _with_related}
+STEPS: dict[int, Callable[[Form], Form]] = {1: _with_epochs, 2: _with_related, 3: _with_changes}

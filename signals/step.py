@@ -17,7 +17,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.episodes import Episode, Transition
-from signals.judge import Panel, Stored, Watch, advance, fold, redefine, run
+from signals.judge import Panel, Stored, Watch, advance, expired, fold, redefine, run
 from topics.events import (
     ActivityChanged,
     DealChanged,
@@ -62,7 +62,7 @@ class Fate(StrEnum):
 
 
 #: The form of a state's bytes. `signals/migrations.py` reads the older ones.
-SCHEMA = 3
+SCHEMA = 4
 
 
 #: Reading a member of an Enum takes 0.1 microseconds, and so does `isinstance` of a Struct: hence these, and `type`.
@@ -100,14 +100,9 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
             settled_us = now.now_us + HORIZON_US
             return settled_us if due_us is None or settled_us < due_us else due_us
         if now.ended_us is not None:
-            return now.ended_us + (SHRINK_US if self.shrinks else FORGET_US)
+            ages_us = now.ended_us + (SHRINK_US if now.deal.shrinks else FORGET_US)
+            return ages_us if due_us is None or ages_us < due_us else due_us
         return due_us
-
-    @property
-    def shrinks(self) -> bool:
-        """Whether there is anything that a deal that closed long ago need not keep."""
-        deal = self.now.deal
-        return bool(deal.activities or deal.moves or deal.intents)
 
 
 class Stepped(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +132,7 @@ def step(panel: Panel, state: State | None, stored: Stored, ticked_us: int = 0) 
     if type(event) is Tick:
         state, transitions = _ticked(panel, state, event.at_us)
         if _forgotten(state, event.at_us):
-            return Stepped(None, transitions, None, _FOLDED)
+            return Stepped(None, transitions + expired(state.now, event.at_us), None, _FOLDED)
         return Stepped(state, transitions, state.due_us, _FOLDED)
     if panel.since is not None and event.at_us < panel.since.event.at_us:
         reopened = _reopened(panel, state, event)
@@ -260,7 +255,7 @@ def _ticked(panel: Panel, state: State, at_us: int) -> tuple[State, list[Transit
     now, transitions = advance(panel.of(state.now.epoch), state.now, at_us)
     if now.dues != state.now.dues or now.episodes != state.now.episodes:
         return _replace(state, now=now, base=state.base or state.now), transitions
-    if state.base is None and state.shrinks and _ended_before(state, at_us - SHRINK_US):
+    if state.base is None and state.now.deal.shrinks and _ended_before(state, at_us - SHRINK_US):
         state = _replace(state, now=_replace(state.now, deal=state.now.deal.shrunk()))
     return state, transitions
 

@@ -28,6 +28,8 @@ Scalar: TypeAlias = str | float | Int64 | bool | None
 Order: TypeAlias = tuple[int, int, int, str]
 Origin: TypeAlias = Literal["live", "backfill"]
 Direction: TypeAlias = Literal["inbound", "outbound", "mutual"]
+#: Who made a change, as far as the source says.
+Actor: TypeAlias = Literal["", "person", "system"]
 
 #: The canonical names of a deal's fields that the product itself reads. Sources map onto them; any other name
 #: is a field of the customer's own, which only the playbook's criteria read.
@@ -101,14 +103,16 @@ class DealChanged(Event, frozen=True, tag="deal_changed"):
 
     `full` says that the event is a full record, so every mapped field is in `fields` (empty ones as None) and a
     suspect deal is clean again. `created` says that the deal came into being here. `undated` marks a row without a
-    usable date: `at_us` is then 0 and says nothing. Values: text, number, bool; `created_at` in microseconds,
-    `close_date` an ISO day, `amount` in units of `currency`.
+    usable date: `at_us` is then 0 and says nothing. `actor` says whether a person did it or a sync, a rule, a
+    calculation; empty where the source does not say: then it counts as a person. Values: text, number, bool;
+    `created_at` in microseconds, `close_date` an ISO day, `amount` in units of `currency`.
     """
 
     fields: dict[str, Scalar]
     full: bool = False
     created: bool = False
     undated: bool = False
+    actor: Actor = ""
 
 
 class DealRemoved(Event, frozen=True, tag="deal_removed"):

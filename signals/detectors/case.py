@@ -21,8 +21,8 @@ from topics.signals import Kind
 class Case(msgspec.Struct, frozen=True, gc=False):
     """One deal, at one instant, under the rules; every detector that is asked sees the same.
 
-    `stage` is its present open stage, `stages` are its pipeline's by value; `at_us` is the instant of judging, and
-    `episodes` are open on the deal, of all kinds.
+    `stage` is its present stage, an open one but for detectors that look at closed deals, too; `stages` are its
+    pipeline's by value; `at_us` is the instant of judging, and `episodes` are open on the deal, of all kinds.
     """
 
     rules: Rules
@@ -41,16 +41,20 @@ NOTHING: Verdict = ((), None)
 #: What "holds" of a kind that is switched off: an episode that is open ends with the reason `definition`.
 SWITCHED_OFF = (Finding("switched off"),)
 OFF: Verdict = (SWITCHED_OFF, None)
-#: The predicate over open deals.
+#: The predicate over deals in a stage that is defined.
 Judge = Callable[[Case], Verdict]
 
 
 class Detector(NamedTuple):
-    """One kind: which names of a deal it reads (under given rules), and its predicate."""
+    """One kind: which names of a deal it reads (under given rules), and its predicate.
+
+    `closed`: whether it is asked about closed deals, too. The episodes of all other kinds end with the deal.
+    """
 
     kind: Kind
     reads: Callable[[Rules], frozenset[str]]
     judge: Judge
+    closed: bool = False
 
 
 def always(*names: str) -> Callable[[Rules], frozenset[str]]:

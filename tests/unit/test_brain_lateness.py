@@ -270,10 +270,10 @@ CLOSED: list[DealEvent | Tick] = [
 def test_a_deal_that_closed_long_ago_shrinks_to_its_facts() -> None:
     just_not = live(Kind.CONTACT_GAP, [*CLOSED, tick(at(8)), tick(at(3) + SHRINK_US)]).state
     assert just_not is not None
-    assert just_not.shrinks
+    assert just_not.now.deal.shrinks
     shrunk = live(Kind.CONTACT_GAP, [*CLOSED, tick(at(8)), tick(at(3) + SHRINK_US + 1)]).state
     assert shrunk is not None
-    assert not shrunk.shrinks
+    assert not shrunk.now.deal.shrinks
     assert shrunk.now.deal.fields == just_not.now.deal.fields
     assert shrunk.now.deal.entries == just_not.now.deal.entries
     assert shrunk.due_us == at(3) + FORGET_US
