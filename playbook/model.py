@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from playbook.hours import Calendar
 from playbook.kinds import SignalSettings
 from playbook.parts import Days, Expression, FieldName, Name, Part, Slug
 from topics.signals import Kind, Severity
@@ -89,6 +90,7 @@ class Owner(Part):
     slack: str | None = Field(default=None, pattern=r"^[UW][A-Z0-9]{2,}$")
     email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     timezone: str | None = None
+    calendar: Name | None = Field(default=None, description="the name of a calendar, before the team's")
     team: Name | None = None
     lead: Name | None = Field(default=None, description="the name of another owner")
 
@@ -139,6 +141,7 @@ class Playbook(Part):
     icp: tuple[Criterion, ...] = ()
     intents: tuple[Intent, ...] = ()
     owners: tuple[Owner, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     fallback_channel: str | None = Field(default=None, description="the Slack channel for what has no owner")
     revops_channel: str | None = None
     responses: dict[Kind, Response] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from playbook.criteria import CriterionError, Expression
+from playbook.days_off import public_holidays
 from playbook.model import Outcome
 from playbook.sketch import Part, whole
 from playbook.yamltree import Path
@@ -151,7 +152,7 @@ def _leads_back(name: str | None, leads: dict[str | None, str | None]) -> bool:
 
 
 def _zones(book: Part) -> Iterator[Finding]:
-    for part in (book, *book.parts("owners")):
+    for part in (book, *book.parts("owners"), *book.parts("calendars")):
         zone = part.text("timezone")
         if zone is not None and not _is_zone(zone):
             yield part.at("timezone"), f"no time zone is named {zone!r}; write it like Europe/Paris"
@@ -163,6 +164,45 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def _calendars(book: Part) -> Iterator[Finding]:
+    calendars = book.parts("calendars")
+    yield from _repeated("calendar", _names(calendars))
+    yield from _repeated("team with a calendar", [each for one in calendars for each in one.texts("teams")])
+    pipelines = [each for one in calendars for each in one.texts("pipelines")]
+    yield from _repeated("pipeline with a calendar", pipelines)
+    known = {name for _, name in _names(book.parts("pipelines"))}
+    for path, name in pipelines:
+        if name not in known:
+            yield path, f"no pipeline is named {name!r}"
+
+
+def _whose_calendars(book: Part) -> Iterator[Finding]:
+    calendars, owners = book.parts("calendars"), book.parts("owners")
+    names = {name for _, name in _names(calendars)}
+    for owner in owners:
+        wanted = owner.text("calendar")
+        if wanted is not None and wanted not in names:
+            yield owner.at("calendar"), f"no calendar is named {wanted!r}"
+    wanted_by_name = {owner.text("calendar") for owner in owners}
+    rest = [one for one in calendars if not one.values.get("teams") and not one.values.get("pipelines")]
+    for one in rest[1:]:
+        if one.text("name") not in wanted_by_name:
+            yield one.path, f"nobody's: {rest[0].text('name')!r} is everybody's already, and no owner names this one"
+
+
+def _holidays(book: Part) -> Iterator[Finding]:
+    for calendar in book.parts("calendars"):
+        country, subdivision = calendar.text("country"), calendar.text("subdivision")
+        if country is None:
+            if subdivision is not None:
+                yield calendar.at("subdivision"), "of no country"
+            continue
+        try:
+            public_holidays(country, subdivision)
+        except ValueError as error:
+            yield calendar.at("country" if subdivision is None else "subdivision"), str(error)
 
 
 def _switches(book: Part) -> Iterator[Finding]:
@@ -246,6 +286,9 @@ CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
     _intents,
     _owners,
     _zones,
+    _calendars,
+    _whose_calendars,
+    _holidays,
     _switches,
     _counts,
     _crm_url,
