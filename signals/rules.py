@@ -11,9 +11,10 @@ from playbook.kinds import Scope
 from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Segment, Stage
 from playbook.needs import NEEDS
 from playbook.owners import Directory
+from signals.baselines import NO_BASELINES, Baselines, Learned
 from signals.deal import Deal
 from topics.events import Scalar
-from topics.instants import DAY_US
+from topics.instants import DAY_US, HOUR_US, MINUTE_US
 from topics.signals import Kind
 from topics.sources.source import Provides, Source
 
@@ -61,6 +62,7 @@ class StageRule(msgspec.Struct, frozen=True):
     order: int
     outcome: Outcome
     is_open: bool
+    required: bool
     overstay_us: int
     contact_us: int
     is_sql: bool
@@ -93,16 +95,38 @@ class SegmentRule(msgspec.Struct, frozen=True):
     cycle_us: int | None
 
 
+class Overstay(msgspec.Struct, frozen=True):
+    """How long deals of a segment may stay in a stage, in microseconds; None: no limit.
+
+    `learned` is what the limits come from, of the quantiles that warn and that are critical; None: fixed days.
+    """
+
+    warning_us: int | None
+    critical_us: int | None = None
+    learned: Learned | None = None
+    critical: Learned | None = None
+
+
+class Corridor(msgspec.Struct, frozen=True):
+    """How long a deal of a segment may be open, in microseconds; None: no limit. `learned`: None for fixed days."""
+
+    limit_us: int | None
+    learned: Learned | None = None
+
+
 _NO_STAGES: dict[str, StageRule] = {}
 
 
 class Rules:
-    """Everything that is defined, compiled. `version` is the playbook's content hash."""
+    """Everything that is defined, compiled. `version` is the playbook's content hash; `baselines` are what was learned."""
 
-    def __init__(self, playbook: Playbook, version: str, sources: Iterable[Source] = ()) -> None:
+    def __init__(
+        self, playbook: Playbook, version: str, sources: Iterable[Source] = (), baselines: Baselines = NO_BASELINES
+    ) -> None:
         self.playbook = playbook
         self.version = version
         self.sources = tuple(sources)
+        self.baselines = baselines
         self.directory = Directory(playbook.owners)
         settings = playbook.signals
         self.settings = settings
@@ -110,6 +134,13 @@ class Rules:
         self.settle_us = round(settings.gate_violated.settle_seconds * 1_000_000)
         self.push_window_us = days_us(settings.close_date_pushed.window_days)
         self.push_life_us = days_us(settings.close_date_pushed.expires_days)
+        self.skip_life_us = days_us(settings.stage_skipped.expires_days)
+        self.bounce_life_us = days_us(settings.stage_bounced.expires_days)
+        self.edit_us = round(settings.stage_bounced.edit_minutes * MINUTE_US)
+        self.parked_grace_us = round(settings.stage_parked.grace_hours * HOUR_US)
+        self.stale_us = days_us(settings.stale_deal.days)
+        self.reopened_life_us = days_us(settings.reopened.expires_days)
+        self.unowned_us = days_us(settings.unowned.days)
         self.sql_fields = playbook.sql.fields
         self.icp = tuple(_condition(criterion) for criterion in playbook.icp)
         self.segments = tuple(self._segment(segment) for segment in playbook.segments)
@@ -126,6 +157,9 @@ class Rules:
         self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
         self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in self.sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
+        self._overstays: dict[tuple[str, str, str | None], Overstay] = {}
+        self._corridors: dict[tuple[str, str | None], Corridor] = {}
+        self._required = {rule.name: _required(rule) for rule in compiled}
         self.segment_reads = _references(segment.when for segment in self.segments)
         self._segment_names = tuple(sorted(self.segment_reads))
         self._segment_of: dict[tuple[object, ...], SegmentRule | None] = {}
@@ -164,6 +198,42 @@ class Rules:
         """The corridor of a segment, else the general one; None: no limit."""
         return self._default_cycle_us if segment is None or segment.cycle_us is None else segment.cycle_us
 
+    def corridor(self, stage: StageRule, segment: SegmentRule | None) -> Corridor:
+        """The same, or what was learned of the won cycles of the stage's pipeline where no days are fixed."""
+        key = (stage.pipeline, None if segment is None else segment.name)
+        found = self._corridors.get(key)
+        if found is None:
+            found = self._corridors[key] = self._corridor(stage.pipeline, segment)
+        return found
+
+    def _corridor(self, pipeline: str, segment: SegmentRule | None) -> Corridor:
+        numbers, fixed_us = self.settings.cycle_exceeded, self.cycle_us(segment)
+        if fixed_us is not None or not numbers.learned:
+            return Corridor(fixed_us)
+        name = None if segment is None else segment.name
+        learned = self.baselines.won_cycle(pipeline, name, numbers.quantile, numbers.min_n)
+        return Corridor(None) if learned is None else Corridor(learned.limit_us, learned)
+
+    def overstay(self, stage: StageRule, segment: SegmentRule | None) -> Overstay:
+        """How long a deal may stay: what was learned, else the stage's fixed days."""
+        key = (stage.pipeline, stage.name, None if segment is None else segment.name)
+        found = self._overstays.get(key)
+        if found is None:
+            found = self._overstays[key] = self._overstay(stage, key[2])
+        return found
+
+    def _overstay(self, stage: StageRule, segment: str | None) -> Overstay:
+        numbers, dwell = self.settings.stage_overstay, self.baselines.dwell
+        shares = (numbers.warning_quantile, numbers.critical_quantile)
+        warning, critical = (dwell(stage.pipeline, stage.name, segment, share, numbers.min_n) for share in shares)
+        if warning is None or critical is None or not numbers.learned:
+            return Overstay(stage.overstay_us)
+        return Overstay(warning.limit_us, critical.limit_us, warning, critical)
+
+    def required(self, pipeline: str) -> tuple[StageRule, ...]:
+        """The open stages that no deal of a pipeline may leave out, in their order."""
+        return self._required[pipeline]
+
     def owner(self, fields: Mapping[str, Scalar]) -> Owner | None:
         """The playbook's person behind the deal's owner."""
         owner_id = fields.get("owner_id")
@@ -191,6 +261,7 @@ class Rules:
             order=order,
             outcome=stage.outcome,
             is_open=is_open,
+            required=stage.required,
             overstay_us=days_us(stage.max_days or self.settings.stage_overstay.days),
             contact_us=days_us(stage.contact_days or self.settings.contact_gap.days),
             is_sql=is_sql and is_open,
@@ -210,6 +281,11 @@ class Rules:
 
 def _condition(criterion: Criterion) -> Condition:
     return Condition(criterion.name, Remembered(Expression(criterion.when)))
+
+
+def _required(pipeline: PipelineRule) -> tuple[StageRule, ...]:
+    by_order = {rule.order: rule for rule in pipeline.by_value.values() if rule.required and rule.is_open}
+    return tuple(by_order[order] for order in sorted(by_order))
 
 
 def _references(expressions: Iterable[Expression | None]) -> frozenset[str]:
