@@ -10,13 +10,32 @@ class Reason(StrEnum):
 
     # the policy speaks
     TOLD = "told"
+    TOLD_BEYOND_BUDGET = "told_beyond_budget"
+    MERGED = "merged"
+    JOINED = "joined"
+    DIGESTED = "digested"
+    WORSE = "worse"
+    REPEATED = "repeated"
+    ACTION_OVER = "action_over"
     UPDATED = "updated"
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    # the policy waits
+    SETTLING = "settling"
+    INHIBITED = "inhibited"
+    SNOOZED = "snoozed"
+    DONE = "done"
+    ACKNOWLEDGED = "acknowledged"
+    QUIET_HOURS = "quiet_hours"
+    GROUPING = "grouping"
+    OVER_BUDGET = "over_budget"
     # the policy is silent
     DUPLICATE = "duplicate"
     OUT_OF_ORDER = "out_of_order"
     RESOLVED_BEFORE_TOLD = "resolved_before_told"
+    NOT_RELEVANT = "not_relevant"
+    OVERRIDDEN = "overridden"
+    FLOOD = "flood"
     # nobody hears
     KIND_NOT_TOLD = "kind_not_told"
     NOBODY_TO_TELL = "nobody_to_tell"
@@ -25,6 +44,7 @@ class Reason(StrEnum):
     AS_LEAD = "as_lead"
     AS_REVOPS = "as_revops"
     HEARD_BEFORE = "heard_before"
+    ESCALATED = "escalated"
     OWNER_UNKNOWN = "owner_unknown"
     OWNER_WITHOUT_ADDRESS = "owner_without_address"
     LEAD_UNKNOWN = "lead_unknown"
@@ -47,9 +67,27 @@ class Reason(StrEnum):
 
 MEANING: dict[Reason, str] = {
     Reason.TOLD: "told for the first time",
+    Reason.TOLD_BEYOND_BUDGET: "told although the day's budget was spent: it is critical, on one of the largest deals",
+    Reason.MERGED: "told together with another signal, in one message",
+    Reason.JOINED: "told in the message about the same deal that stands already",
+    Reason.DIGESTED: "told in the digest, with what else was left of the day before",
+    Reason.WORSE: "it has become graver since it was told",
+    Reason.REPEATED: "it still holds, and nobody has said a word",
+    Reason.ACTION_OVER: "the time that somebody asked for is over, and it still holds",
     Reason.UPDATED: "the message was brought up to date",
     Reason.RESOLVED: "the message now says that it is over",
     Reason.REOPENED: "it holds again after it was over; the message says so",
+    Reason.SETTLING: "held until it has lasted long enough to be worth a message",
+    Reason.INHIBITED: "a graver signal on the same deal says it already",
+    Reason.SNOOZED: "somebody asked to be left alone with it for a while",
+    Reason.DONE: "somebody said that it is done",
+    Reason.ACKNOWLEDGED: "somebody has taken it on",
+    Reason.QUIET_HOURS: "held until the recipient's working hours begin",
+    Reason.GROUPING: "held for a moment, so that several become one message",
+    Reason.OVER_BUDGET: "the day's budget of messages is spent: it waits for the digest",
+    Reason.NOT_RELEVANT: "somebody said that it is not relevant",
+    Reason.OVERRIDDEN: "a manager made an exception",
+    Reason.FLOOD: "too many of this kind opened at once: RevOps was told, nobody else",
     Reason.DUPLICATE: "the same transition had arrived before",
     Reason.OUT_OF_ORDER: "something newer had been told already",
     Reason.RESOLVED_BEFORE_TOLD: "it was over before this recipient had heard of it",
@@ -59,6 +97,7 @@ MEANING: dict[Reason, str] = {
     Reason.AS_LEAD: "the owner's lead",
     Reason.AS_REVOPS: "the playbook tells RevOps of this kind",
     Reason.HEARD_BEFORE: "was told when it opened",
+    Reason.ESCALATED: "nothing had changed within the time limit, so it was passed on",
     Reason.OWNER_UNKNOWN: "the playbook does not know the deal's owner",
     Reason.OWNER_WITHOUT_ADDRESS: "the playbook has neither a Slack id nor an e-mail of the deal's owner",
     Reason.LEAD_UNKNOWN: "the playbook names no lead of the deal's owner",
@@ -75,6 +114,38 @@ MEANING: dict[Reason, str] = {
     Reason.MESSAGE_REFUSED: "Slack does not accept this message",
     Reason.RECIPIENT_REFUSED: "Slack could not reach the person or the channel that it was meant for",
     Reason.GAVE_UP: "no clear answer from Slack after many attempts",
+}
+
+
+class Fate(StrEnum):
+    """What became of a signal that opened, for one recipient: one of these at every moment."""
+
+    TOLD = "told"
+    MERGED = "merged"
+    INHIBITED = "inhibited"
+    HELD = "held"
+    DROPPED = "dropped"
+
+
+#: The fate of a signal of which the policy last said this.
+FATES: dict[Reason, Fate] = {
+    Reason.TOLD: Fate.TOLD,
+    Reason.TOLD_BEYOND_BUDGET: Fate.TOLD,
+    Reason.MERGED: Fate.MERGED,
+    Reason.JOINED: Fate.MERGED,
+    Reason.DIGESTED: Fate.MERGED,
+    Reason.INHIBITED: Fate.INHIBITED,
+    Reason.SETTLING: Fate.HELD,
+    Reason.SNOOZED: Fate.HELD,
+    Reason.DONE: Fate.HELD,
+    Reason.ACKNOWLEDGED: Fate.HELD,
+    Reason.QUIET_HOURS: Fate.HELD,
+    Reason.GROUPING: Fate.HELD,
+    Reason.OVER_BUDGET: Fate.HELD,
+    Reason.RESOLVED_BEFORE_TOLD: Fate.DROPPED,
+    Reason.NOT_RELEVANT: Fate.DROPPED,
+    Reason.OVERRIDDEN: Fate.DROPPED,
+    Reason.FLOOD: Fate.DROPPED,
 }
 
 #: The recipient is the fallback channel because of this.
