@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from playbook.evaluator import compile_cel
+from playbook.fields import Declared, Misfit, typed
 from topics.events import Scalar
 
 # cel says: Failed to parse expression, then ERROR, <input>, line and column, the mistake, and what it expected instead.
@@ -21,12 +22,19 @@ class CriterionError(ValueError):
     """An expression that is not CEL; the message says where."""
 
 
+_UNTYPED: Mapping[str, Declared] = {}
+
+
 class Expression:
-    """A compiled CEL expression. `references` are the variables that it reads."""
+    """A compiled CEL expression. `references` are the variables that it reads.
 
-    __slots__ = ("_program", "references", "source")
+    `types`: of the fields that the playbook declares. Their values are read as these, and one that does not fit is
+    unknown.
+    """
 
-    def __init__(self, source: str) -> None:
+    __slots__ = ("_program", "_types", "references", "source")
+
+    def __init__(self, source: str, types: Mapping[str, Declared] = _UNTYPED) -> None:
         try:
             self._program = compile_cel(source)
         except ValueError as error:
@@ -34,14 +42,32 @@ class Expression:
             raise CriterionError(message) from error
         self.source = source
         self.references = frozenset(self._program.references()["variables"])
+        self._types = {name: declared for name, declared in types.items() if name in self.references}
 
     def judge(self, values: Mapping[str, object]) -> bool | None:
         """True, false, or None for unknown, over the fields that are known (None for empty)."""
+        known = {name: values[name] for name in self.references if name in values}
+        for name, declared in self._types.items():
+            if name in known:
+                value = typed(declared, known[name])  # type: ignore[arg-type]  # a declared field is a deal's, a scalar
+                if isinstance(value, Misfit):
+                    del known[name]
+                else:
+                    known[name] = value
         try:
-            result = self._program.execute({name: values[name] for name in self.references if name in values})
+            result = self._program.execute(known)
         except (RuntimeError, TypeError, KeyError, ValueError, OverflowError, ZeroDivisionError):
-            return False if all(name in values for name in self.references) else None
+            return False if len(known) == len(self.references) else None
         return result is True
+
+    def misfits(self, values: Mapping[str, Scalar]) -> dict[str, str]:
+        """The fields whose values are none of their declared type, each with the reason."""
+        found: dict[str, str] = {}
+        for name, declared in self._types.items():
+            value = typed(declared, values[name]) if name in values else None
+            if isinstance(value, Misfit):
+                found[name] = value.reason
+        return found
 
 
 #: Answers that are kept per expression: 120 bytes each, so under a megabyte.
@@ -57,11 +83,11 @@ class Remembered:
     where the same value is asked about again: of the same deal, mostly.
     """
 
-    __slots__ = ("_answers", "_evaluate", "_names", "references", "source")
+    __slots__ = ("_answers", "_evaluate", "_names", "misfits", "references", "source")
 
     def __init__(self, expression: Expression) -> None:
         self.source, self.references = expression.source, expression.references
-        self._evaluate = expression.judge
+        self._evaluate, self.misfits = expression.judge, expression.misfits
         self._names = tuple(sorted(expression.references))
         self._answers: dict[tuple[object, ...], bool | None] = {}
 

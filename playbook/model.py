@@ -6,10 +6,12 @@ Every number here has its source in the catalogue of signals; every one can be c
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from playbook.alerting import Alerts
+from playbook.fields import FieldType
 from playbook.hours import Calendar
 from playbook.kinds import SignalSettings
 from playbook.parts import Days, Expression, FieldName, Name, Part, Slug
@@ -82,6 +84,18 @@ class Intent(Part):
     route: Slug | None = Field(default=None, description="the routing topic is route.<this>")
 
 
+class Route(Part):
+    """Which high intents go to the routing topic route.<name>, beside those that name it themselves.
+
+    `when` is CEL over `intent` (its name), `event` (the engagement's `kind` and data) and `deal` (id, name, owner, team,
+    pipeline, stage, segment, amount, currency; empty for an intent without a deal).
+    """
+
+    name: Slug
+    intents: tuple[Slug, ...] = Field(default=(), description="of which intents; none: of all")
+    when: Expression | None = None
+
+
 class Owner(Part):
     """A person who owns deals or leads those who do."""
 
@@ -105,11 +119,17 @@ class Audience(StrEnum):
 
 
 class Response(Part):
-    """What to do when a kind opens: who is told, what the next action is, within what time something must change."""
+    """What to do when a kind opens: who is told, what the next action is, within what time something must change.
+
+    The time counts from the message and is business time of who was told: from a day on in business days, else in
+    business hours. When it is over and nobody has said a word, the next of `then` is told.
+    """
 
     tell: tuple[Audience, ...] = (Audience.OWNER,)
+    then: tuple[Audience, ...] = (Audience.LEAD, Audience.REVOPS)
     action: str = Field(default="", max_length=300)
     within_hours: float | None = Field(default=None, gt=0)
+    wake: bool = Field(default=False, description="told outside the working hours, too")
 
 
 class Hygiene(Part):
@@ -125,6 +145,10 @@ class Hygiene(Part):
         return weight
 
 
+#: Whom a kind tells where the playbook has no response to it: the owner, but for what is RevOps' own business.
+_TOLD = dict.fromkeys((Kind.ICP_MISMATCH, Kind.VALUE_UNMAPPED), (Audience.REVOPS,))
+
+
 class Playbook(Part):
     """Everything that is defined. `version` says which form of this file it is."""
 
@@ -135,15 +159,30 @@ class Playbook(Part):
     crm_url: str | None = Field(
         default=None, pattern=r"^https://[^\s]+$", description="links lead only under this address; {id} is the deal's"
     )
+    fields: dict[FieldName, FieldType | Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default_factory=dict, description="the types of the deal's fields in criteria; a list: the texts it may hold"
+    )
     pipelines: tuple[Pipeline, ...] = Field(min_length=1)
     segments: tuple[Segment, ...] = ()
     sql: Sql = Sql()
     icp: tuple[Criterion, ...] = ()
     intents: tuple[Intent, ...] = ()
+    routes: tuple[Route, ...] = ()
     owners: tuple[Owner, ...] = ()
     calendars: tuple[Calendar, ...] = ()
     fallback_channel: str | None = Field(default=None, description="the Slack channel for what has no owner")
     revops_channel: str | None = None
     responses: dict[Kind, Response] = Field(default_factory=dict)
+    alerts: Alerts = Alerts()
     signals: SignalSettings = SignalSettings()
     hygiene: Hygiene = Hygiene()
+
+    def response(self, kind: Kind) -> Response:
+        """What to do when a kind opens."""
+        return self.responses.get(kind) or Response(tell=_TOLD.get(kind, (Audience.OWNER,)))
+
+    @property
+    def route_names(self) -> tuple[str, ...]:
+        """The routes that intents name themselves and those of the rules, each once."""
+        named = [intent.route for intent in self.intents if intent.route is not None]
+        return tuple(dict.fromkeys([*named, *(route.name for route in self.routes)]))

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from typing import TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from playbook.criteria import CriterionError, Expression
 from playbook.days_off import public_holidays
-from playbook.model import Outcome
+from playbook.fields import Declared, FieldType
+from playbook.model import Audience, Outcome
 from playbook.sketch import Part, whole
+from playbook.typecheck import type_errors
 from playbook.yamltree import Path
+from topics.events import DEAL_FIELDS
+from topics.signals import Kind
 
 Finding: TypeAlias = tuple[Path, str]
 Named: TypeAlias = tuple[Path, str]
 
 #: What an intent's expression may read: the engagement's type and its attributes.
 INTENT_VARIABLES = frozenset({"kind", "data"})
+#: What a route's expression may read.
+ROUTE_VARIABLES = frozenset({"intent", "event", "deal"})
 
 
 def problems(values: object) -> list[Finding]:
@@ -45,8 +52,90 @@ def _with_expression(book: Part) -> Iterator[Part]:
     for _, stage in _stages(book):
         yield from stage.parts("entry")
         yield from stage.parts("exit")
-    for key in ("segments", "icp", "intents"):
+    for key in ("segments", "icp", "intents", "routes"):
         yield from book.parts(key)
+
+
+def _declared(book: Part) -> dict[str, Declared]:
+    """The types of the fields that the playbook declares, as far as they are any."""
+    found: dict[str, Declared] = {}
+    for name, value in book.part("fields").values.items():
+        if isinstance(value, str) and value in set(FieldType):
+            found[name] = FieldType(value)
+        elif isinstance(value, list):
+            found[name] = tuple(str(one) for one in value)
+    return found
+
+
+def _over_deals(book: Part) -> Iterator[tuple[Path, Expression]]:
+    """The expressions over a deal's fields, as far as they compile."""
+    for part in _with_expression(book):
+        source = part.text("when")
+        if source is None or part.path[0] in ("intents", "routes"):
+            continue
+        try:
+            yield part.at("when"), Expression(source)
+        except CriterionError:
+            continue
+
+
+def _types(book: Part) -> Iterator[Finding]:
+    declared = _declared(book)
+    if not declared:
+        return
+    for path, expression in _over_deals(book):
+        for error in type_errors(expression.source, expression.references, declared):
+            yield path, error
+    for path, name in book.part("sql").texts("fields"):
+        if declared.get(name, FieldType.YES_NO) is not FieldType.YES_NO:
+            yield path, f"{name!r} is not declared as yes_no"
+
+
+def _field_names(book: Part) -> Iterator[Finding]:
+    """Where a playbook declares its own fields, a name that is neither declared nor one of ours is a slip."""
+    declared = _declared(book)
+    if not declared:
+        return
+    known = {*DEAL_FIELDS, *declared}
+    for path, name in _named_fields(book):
+        if name not in known and not name.startswith(_OF_OTHERS):
+            near = get_close_matches(name, known, 1)
+            hint = f"; is it {near[0]!r}?" if near else ""
+            yield path, f"no field is named {name!r}: it is neither declared under fields nor one of ours{hint}"
+
+
+#: The fields of a deal's account and owner stand among its own under these.
+_OF_OTHERS = ("account_", "owner_")
+
+
+def _named_fields(book: Part) -> Iterator[Named]:
+    for path, expression in _over_deals(book):
+        for name in sorted(expression.references):
+            yield path, name
+    yield from book.part("sql").texts("fields")
+    for _, stage in _stages(book):
+        yield from stage.texts("required_fields")
+    signals = book.part("signals")
+    for kind, lists in _LISTS_OF_FIELDS.items():
+        for each in lists:
+            yield from signals.part(kind.value).texts(each)
+
+
+_LISTS_OF_FIELDS = {
+    Kind.JUNK_FIELD: ("fields", "repeated"),
+    Kind.HANDOFF_INCOMPLETE: ("won_fields", "handover_fields"),
+}
+
+
+def _never_to_the_owner(book: Part) -> Iterator[Finding]:
+    """What is for a report only (signals.md) is not told to the owner, who is told where a response names nobody."""
+    responses = book.part("responses")
+    response = responses.part(Kind.ICP_MISMATCH.value)
+    told = [(response.path, Audience.OWNER.value)] if "tell" not in response.values else list(response.texts("tell"))
+    if Kind.ICP_MISMATCH.value in responses.values:
+        for path, audience in told:
+            if audience == Audience.OWNER.value:
+                yield path, "the owner is never told of this kind: tell revops, lead or nobody"
 
 
 def _intent_variables(book: Part) -> Iterator[Finding]:
@@ -57,6 +146,21 @@ def _intent_variables(book: Part) -> Iterator[Finding]:
             continue
         for name in sorted(reads - INTENT_VARIABLES):
             yield intent.at("when"), f"an intent reads `kind` and `data` only, not `{name}`"
+
+
+def _routes(book: Part) -> Iterator[Finding]:
+    yield from _repeated("route", _names(book.parts("routes")))
+    known = {intent.text("name") for intent in book.parts("intents")}
+    for route in book.parts("routes"):
+        for path, name in route.texts("intents"):
+            if name not in known:
+                yield path, f"no intent is named {name!r}"
+        try:
+            reads = Expression(route.text("when") or "true").references
+        except CriterionError:
+            continue
+        for name in sorted(reads - ROUTE_VARIABLES):
+            yield route.at("when"), f"a route reads `intent`, `event` and `deal` only, not `{name}`"
 
 
 def _pipelines(book: Part) -> Iterator[Finding]:
@@ -276,7 +380,11 @@ def _repeated(what: str, named: Iterable[Named]) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
     _expressions,
+    _types,
+    _field_names,
+    _never_to_the_owner,
     _intent_variables,
+    _routes,
     _pipelines,
     _stage_names,
     _outcomes,
