@@ -19,7 +19,7 @@ class Counts(msgspec.Struct, frozen=True):
     unknown: int = 0
 
 
-class Money(msgspec.Struct, frozen=True):
+class Amounts(msgspec.Struct, frozen=True):
     """Money in one currency, in its units: open, and open under a critical signal."""
 
     currency: str
@@ -44,7 +44,7 @@ class CellFigures(msgspec.Struct, frozen=True, tag="cell", kw_only=True):
     sql: Counts
     icp: Counts
     sql_kept: Counts
-    money: tuple[Money, ...]
+    money: tuple[Amounts, ...]
     as_of: str
     playbook: str
 
