@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from alerts.metrics import Metrics
 from alerts.reading import Unreadable, read_signal
 from alerts.reasons import Reason
-from alerts.routes import CONTENT_TYPE, Routing, route
+from alerts.routes import CONTENT_TYPE, Routes, Routing
 from engine.records import Batch, Output, Record
 from engine.state import Store
 from programs.aside import put_unreadable_aside
@@ -25,6 +25,7 @@ class Route:
 
     def __init__(self, published: Published, metrics: Metrics) -> None:
         self._published, self._metrics = published, metrics
+        self._routes: dict[str, Routes] = {}
 
     def process(self, batch: Batch) -> Sequence[Output] | Awaitable[Sequence[Output]]:
         """One record per routed intent, by the definitions that each signal names."""
@@ -39,11 +40,18 @@ class Route:
         if isinstance(signal, Unreadable):
             yield put_unreadable_aside(record, signal, self._metrics)
             return
-        version = signal.playbook
-        for routing in route(self._published.playbook(version), self._published.directory(version), signal):
+        for routing in self._routes_of(signal.playbook).of(signal):
             self._count(routing)
             if routing.event is not None:
                 yield Output(routing.topic, signal.subject_key.encode(), encode(routing.event), HEADERS)
+
+    def _routes_of(self, version: str) -> Routes:
+        """The rules of a version; of one that nobody published, the own file's, until somebody does."""
+        playbook = self._published.playbook(version)
+        known = self._routes.get(version)
+        if known is None or known.playbook is not playbook:
+            known = self._routes[version] = Routes(playbook, self._published.directory(version))
+        return known
 
     def _count(self, routing: Routing) -> None:
         if routing.reason is Reason.ROUTED:

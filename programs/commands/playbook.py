@@ -155,7 +155,7 @@ def _make_routes(installation: Ready, before: Loaded, after: Loaded, target: Bro
 
 
 def _routes(loaded: Loaded) -> set[str]:
-    return {ROUTE_PREFIX + intent.route for intent in loaded.playbook.intents if intent.route is not None}
+    return {ROUTE_PREFIX + name for name in loaded.playbook.route_names}
 
 
 def _published(broker: str | None) -> PublishedPlaybook:

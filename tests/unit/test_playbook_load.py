@@ -247,3 +247,23 @@ def test_a_published_playbook_has_the_version_of_its_file() -> None:
 def test_the_examples_are_whole(example: str) -> None:
     file = Path(__file__).parents[2] / example
     assert load(file.read_text(encoding="utf-8"), example).playbook.pipelines
+
+
+def test_a_route_names_intents_and_reads_what_there_is() -> None:
+    rules = ("{name: a, intents: [dmo]}", '{name: a, when: "deal.amount >"}', "{name: b, when: amount > 5.0}")
+    text = "\n".join([GOOD.rstrip(), "routes:", *(f"  - {rule}" for rule in rules), ""])
+    first = text.splitlines().index("routes:") + 2
+    found = {(each.line, each.path): each.reason for each in problems(text)}
+    assert found.keys() == {
+        (first, "routes[0].intents[0]"),
+        (first + 1, "routes[1].name"),
+        (first + 1, "routes[1].when"),
+        (first + 2, "routes[2].when"),
+    }
+    assert found[first, "routes[0].intents[0]"] == "no intent is named 'dmo'"
+    assert "reads `intent`, `event` and `deal` only, not `amount`" in found[first + 2, "routes[2].when"]
+
+
+def test_every_route_is_a_topic_once() -> None:
+    text = GOOD.rstrip() + "\nroutes:\n  - {name: large, when: deal.amount > 5.0}\n  - {name: demos}\n"
+    assert load(text, "book.yaml").playbook.route_names == ("demos", "large")
