@@ -173,6 +173,10 @@ class Category(Switch):
     """A category that the stage does not allow (`forecast`, Doogit H5), or a commitment without a next step."""
 
     commit: tuple[Name, ...] = Field(default=("Commit",), description="the categories that need a valid next step")
+    order: tuple[Name, ...] = Field(
+        default=("Omitted", "Omit", "Not Forecasted", "Pipeline", "Best Case", "Most Likely", "Commit", "Closed"),
+        description="from the weakest to the strongest; one that is not named is not compared",
+    )
 
 
 class Shrunk(Switch):

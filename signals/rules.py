@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from playbook.calendars import BusinessTime, Calendars
+from playbook.categories import Categories
 from playbook.criteria import Expression, Remembered, keep, value_key
 from playbook.kinds import Scope
 from playbook.model import Criterion, Outcome, Owner, Pipeline, Playbook, Segment, Stage
@@ -13,12 +15,16 @@ from playbook.needs import NEEDS
 from playbook.owners import Directory
 from signals.baselines import NO_BASELINES, Baselines, Learned
 from signals.deal import Deal
+from signals.limits import limits_of
+from signals.money import Exchange
 from topics.events import Scalar
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
 from topics.signals import Kind
 from topics.sources.source import Provides, Source
 
 _UNSEEN = object()
+#: Amounts count in the currency that they are in.
+NO_RATES = Exchange()
 
 
 def days_us(days: float) -> int:
@@ -68,6 +74,8 @@ class StageRule(msgspec.Struct, frozen=True):
     is_sql: bool
     entry: tuple[Condition | Filled, ...]
     exit: tuple[Condition | Filled, ...]
+    silent_us: int = 0
+    strongest: int | None = None
 
     @property
     def entry_gate(self) -> Gate:
@@ -118,19 +126,30 @@ _NO_STAGES: dict[str, StageRule] = {}
 
 
 class Rules:
-    """Everything that is defined, compiled. `version` is the playbook's content hash; `baselines` are what was learned."""
+    """Everything that is defined, compiled.
+
+    `version` is the playbook's content hash; `baselines` are what was learned, `exchange` what currencies are worth.
+    """
 
     def __init__(
-        self, playbook: Playbook, version: str, sources: Iterable[Source] = (), baselines: Baselines = NO_BASELINES
+        self,
+        playbook: Playbook,
+        version: str,
+        sources: Iterable[Source] = (),
+        baselines: Baselines = NO_BASELINES,
+        exchange: Exchange = NO_RATES,
     ) -> None:
         self.playbook = playbook
         self.version = version
         self.sources = tuple(sources)
         self.baselines = baselines
+        self.exchange = exchange
+        self.calendars = Calendars(playbook)
         self.directory = Directory(playbook.owners)
         settings = playbook.signals
         self.settings = settings
-        self.plan_us = days_us(settings.contact_gap.plan_days)
+        self.limits = limits_of(settings)
+        self.categories = Categories(settings.category_mismatch)
         self.settle_us = round(settings.gate_violated.settle_seconds * 1_000_000)
         self.push_window_us = days_us(settings.close_date_pushed.window_days)
         self.push_life_us = days_us(settings.close_date_pushed.expires_days)
@@ -155,6 +174,7 @@ class Rules:
         self._unnamed = (catch_all or compiled)[0]
         self._other = catch_all[0] if catch_all else None
         self._enabled = frozenset(kind for kind in Kind if settings.of(kind).enabled)
+        self._tells_next_steps = {source.key: Provides.NEXT_STEP in source.provides for source in self.sources}
         self._provided = {source.key: _provided_kinds(source.provides) & self._enabled for source in self.sources}
         self.off_for = {kind: scope for kind in Kind if (scope := settings.of(kind).off_for) != Scope()}
         self._overstays: dict[tuple[str, str, str | None], Overstay] = {}
@@ -168,6 +188,10 @@ class Rules:
     def kinds_for(self, source: str) -> frozenset[Kind]:
         """The kinds that are on for deals of a source: switched on, and their input provided (law 13)."""
         return self._provided.get(source, self._enabled)
+
+    def tells_next_steps(self, source: str) -> bool:
+        """Whether a source provides the next step, so that none is worth a word."""
+        return self._tells_next_steps.get(source, True)
 
     def stage(self, deal: Deal, value: str) -> StageRule | None:
         """What a stage's value means in the deal's pipeline. None: the playbook does not define it."""
@@ -239,6 +263,11 @@ class Rules:
         owner_id = fields.get("owner_id")
         return self.directory.find(owner_id) if isinstance(owner_id, str) else None
 
+    def business_time(self, fields: Mapping[str, Scalar], pipeline: str) -> BusinessTime:
+        """When the deal's owner works, and the days of their zone."""
+        team = fields.get("owner_team")
+        return self.calendars.of(self.owner(fields), team if isinstance(team, str) else "", pipeline)
+
     def _segment(self, segment: Segment) -> SegmentRule:
         when = None if segment.when is None else Expression(segment.when)
         return SegmentRule(segment.name, when, None if segment.cycle_days is None else days_us(segment.cycle_days))
@@ -264,6 +293,8 @@ class Rules:
             required=stage.required,
             overstay_us=days_us(stage.max_days or self.settings.stage_overstay.days),
             contact_us=days_us(stage.contact_days or self.settings.contact_gap.days),
+            silent_us=days_us(stage.silent_days or self.settings.buyer_silent.days),
+            strongest=self.categories.strongest(stage.forecast),
             is_sql=is_sql and is_open,
             entry=(*(_condition(criterion) for criterion in stage.entry), *filled),
             exit=tuple(_condition(criterion) for criterion in stage.exit),

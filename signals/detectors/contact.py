@@ -15,7 +15,7 @@ def _contact_gap(case: Case) -> Verdict:  # noqa: C901 - one pass over the activ
     A plan at p counts for T in [p - 30 d, p): so time alone can end the gap (the plan comes near), renew it (the plan
     passes unkept) and end it again (a meeting ends, and was a contact).
     """
-    deal, at_us, plan_us = case.deal, case.at_us, case.rules.plan_us
+    deal, at_us, plan_us = case.deal, case.at_us, case.rules.limits.plan_us
     last, planned, due_us = deal.older_contact, False, None
     start_us, found = NEVER_US if last is None else last.at_us, None
     for one in deal.activities.values():  # `Deal.last_contact` and the plans in one pass: half of what two cost
