@@ -9,8 +9,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from alerts.blocks import Block, Message
 from alerts.inert import clean
-from alerts.message import Block, Message
 
 WIDTH = 88
 _UNESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
@@ -31,8 +31,10 @@ def _lines(block: Block) -> Iterator[str]:
             for element in elements:
                 yield from _wrapped(element["text"])
         case {"type": "actions", "elements": elements}:
+            yield "  ".join(f"[ {element['text']['text']} ]" for element in elements)
             for element in elements:
-                yield f"[ {element['text']['text']} ]  {clean(element['url'])}"
+                if url := element.get("url"):
+                    yield f"{element['text']['text']}: {clean(url)}"
 
 
 def _wrapped(text: str) -> Iterator[str]:

@@ -1,269 +1,245 @@
-"""A signal as a Slack message: blocks, and the same in one line of text for notifications. Pure.
+"""A message about one deal: one signal of it or several, their thread, and the reminder. Pure.
 
-Everything that a CRM or a playbook wrote is escaped, cut to Block Kit's limits, and marked `verbatim`, so that Slack
-makes no links and no mentions of it. The limits are those that slack_sdk's models enforce.
+Everything that a CRM or a playbook wrote is escaped and cut to Block Kit's limits (`alerts.phrases`). The limits are
+those that slack_sdk's models enforce.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
 
+from alerts.actions import Handled
 from alerts.audience import response_to
-from alerts.inert import clean, escaped
+from alerts.blocks import Block, Composed, Message, context, header, present, section
+from alerts.buttons import menu, row
+from alerts.inert import escaped
 from alerts.links import deal_link
+from alerts.phrases import (
+    FACT,
+    LINE,
+    capital,
+    details,
+    facts,
+    headline,
+    icon,
+    measured,
+    moment,
+    name_of,
+    outcome,
+    sentence,
+    time_limit,
+    title,
+    value,
+    why,
+)
 from alerts.reasons import FALLBACKS, MEANING, Reason
-from alerts.wording import ICONS, OVER, RESOLUTIONS, RESOLVED_ICON, UNITS, WORDS
+from alerts.values import Delivery, Op
+from alerts.wording import HANDLED
 from playbook.model import Playbook
-from topics.events import Scalar
-from topics.instants import DAY_US, HOUR_US, MINUTE_US, from_us, parse_rfc3339
 from topics.signals import Signal, Step
 
-HEADER, NAME, HEADLINE, LINE, ACTION, FACT, TEXT = 150, 80, 60, 240, 400, 80, 1000
-MOST_DETAILS = 6
+ACTION, REASON = 400, 300
+#: Pieces of evidence in the message itself, in one of several signals, and in the thread.
+MOST_DETAILS, FEW_DETAILS, ALL_DETAILS = 6, 3, 30
+#: Signals that one message shows; beyond, it says how many more there are.
+MOST_SIGNALS = 10
+MOST_CAUSES = 5
 HASH = 8
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: A section takes 3,000 characters.
+ROOM = 2900
+#: Why it is said again is worth a line unless it is one of these.
+ORDINARY = frozenset({Reason.TOLD, Reason.UPDATED, Reason.RESOLVED, Reason.REOPENED})
+DOUBTFUL = "perhaps said twice: Slack did not answer clearly"
 
-Block: TypeAlias = dict[str, Any]
 
-
-class Message(NamedTuple):
-    """What Slack is given. `text` is the fallback: what a notification and a screen reader say."""
-
-    text: str
-    blocks: tuple[Block, ...]
+def about_a_deal(playbook: Playbook, delivery: Delivery, via: Reason, *, doubtful: bool) -> Composed:
+    """The message about a deal as this recipient reads it now."""
+    signals = delivery.shown
+    handled = {each.signal: each for each in delivery.handled}
+    if len(signals) == 1:
+        main = _one(playbook, signals[0], via, handled, doubtful=doubtful)
+    else:
+        main = _several(playbook, delivery, via, handled, doubtful=doubtful)
+    open_ones = still_open(signals)
+    thread = Message(f"Evidence for {name_of(delivery.signal)}", tuple(_evidence(open_ones))) if open_ones else None
+    reminder = _reminder(playbook, delivery, open_ones) if delivery.op is Op.REMIND and open_ones else None
+    return Composed(main, thread, reminder)
 
 
 def message(playbook: Playbook, signal: Signal, via: Reason = Reason.AS_OWNER) -> Message:
-    """The message about a signal, as this recipient reads it now."""
+    """The message about one signal that nobody has acted on."""
+    return _one(playbook, signal, via, {}, doubtful=False)
+
+
+def _one(playbook: Playbook, signal: Signal, via: Reason, handled: dict[str, Handled], *, doubtful: bool) -> Message:
     over = signal.transition is Step.RESOLVED
     body = (_over(signal),) if over else (_why(signal), _next(playbook, signal))
-    blocks = (_header(signal), _facts(signal), *body, _link(playbook, signal), _small_print(signal, via))
-    return Message(_text(playbook, signal), tuple(each for each in blocks if each is not None))
+    blocks = present(
+        header(f"{icon(signal)} {name_of(signal)}: {title(signal)}"),
+        _facts(signal),
+        *body,
+        *_handled((signal,), handled),
+        row((signal,), handled, deal_link(playbook, signal)),
+        _small_print(signal, via, doubtful=doubtful),
+    )
+    return Message(_text(playbook, signal), blocks)
 
 
-def _header(signal: Signal) -> Block:
-    text = f"{_icon(signal)} {_name(signal)}: {_title(signal)}"
-    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
+def _several(
+    playbook: Playbook, delivery: Delivery, via: Reason, handled: dict[str, Handled], *, doubtful: bool
+) -> Message:
+    signals = delivery.shown
+    start = f"{icon_of(signals)} {name_of(delivery.signal)}: {count_of(signals)}"
+    shown = signals[:MOST_SIGNALS]
+    more = len(signals) - len(shown)
+    blocks = present(
+        header(start),
+        _facts(delivery.signal),
+        *(_among(playbook, signal, handled) for signal in shown),
+        context(f"and {more} more") if more else None,
+        row(signals, handled, deal_link(playbook, delivery.signal)),
+        _small_print(delivery.signal, via, doubtful=doubtful, others=shown),
+    )
+    listed = "; ".join(headline(signal) for signal in still_open(shown)) or "all of it is over"
+    return Message(f"{start}: {listed}.", blocks)
+
+
+def count_of(signals: Sequence[Signal]) -> str:
+    """How much is wrong, in words: `3 things to look at`."""
+    left = len(still_open(signals))
+    if not left:
+        return "resolved"
+    return f"{left} {'thing' if left == 1 else 'things'} to look at"
+
+
+def icon_of(signals: Sequence[Signal]) -> str:
+    """The gravest open one's sign; signals come gravest first."""
+    return icon(next(iter(still_open(signals)), signals[0]))
+
+
+def _among(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> Block:
+    """One signal among several."""
+    if signal.transition is Step.RESOLVED:
+        return section(f"~{capital(headline(signal))}~  {outcome(signal)}")
+    action = _action(playbook, signal)
+    lines = [
+        f"{icon(signal)} *{capital(headline(signal))}*",
+        why(signal),
+        *details(signal, FEW_DETAILS),
+        f"*Next*  {action}" if action else "",
+        _said_of(handled[signal.id]) if signal.id in handled else "",
+    ]
+    return section(_upto([line for line in lines if line], ROOM), menu(signal, handled, None))
 
 
 def _facts(signal: Signal) -> Block | None:
-    facts = [escaped(each, FACT) for each in (signal.stage, _amount(signal), signal.owner or signal.owner_id)]
-    text = " · ".join(each for each in facts if each)
-    return _context(text) if text else None
+    text = facts(signal)
+    return context(text) if text else None
 
 
 def _why(signal: Signal) -> Block:
-    lead = WORDS[signal.kind].why if signal.evidence.details else ""
-    reason = _filled(lead, signal, FACT) if lead else _sentence(escaped(signal.reason, LINE))
-    return _section("\n".join([f"*Why*  {reason}{_since(signal)}", *_details(signal)]))
+    return section("\n".join([f"*Why*  {why(signal)}", *details(signal, MOST_DETAILS)]))
 
 
 def _next(playbook: Playbook, signal: Signal) -> Block | None:
+    text = _action(playbook, signal)
+    return section(f"*Next*  {text}") if text else None
+
+
+def _action(playbook: Playbook, signal: Signal) -> str:
+    """What to do, and within what time."""
     response = response_to(playbook, signal)
-    action = _sentence(escaped(response.action, ACTION))
-    limit = "" if response.within_hours is None else f"Within {_time_limit(response.within_hours)}."
-    text = " ".join(each for each in (action, limit) if each)
-    return _section(f"*Next*  {text}") if text else None
+    limit = "" if response.within_hours is None else f"Within {time_limit(response.within_hours)}."
+    return " ".join(each for each in (sentence(escaped(response.action, ACTION)), limit) if each)
 
 
 def _over(signal: Signal) -> Block:
-    return _section(f"~{_capital(_headline(signal))}~\n{_outcome(signal)}")
+    return section(f"~{capital(headline(signal))}~\n{outcome(signal)}")
 
 
-def _link(playbook: Playbook, signal: Signal) -> Block | None:
-    url = deal_link(playbook, signal)
-    if url is None:
-        return None
-    label = {"type": "plain_text", "text": "Open in CRM", "emoji": False}
-    return {"type": "actions", "elements": [{"type": "button", "text": label, "url": url, "action_id": "open_in_crm"}]}
+def _handled(signals: Sequence[Signal], handled: dict[str, Handled]) -> Iterator[Block]:
+    for signal in signals:
+        if signal.id in handled:
+            yield context(_said_of(handled[signal.id]))
 
 
-def _small_print(signal: Signal, via: Reason) -> Block:
+def _said_of(done: Handled) -> str:
+    """What somebody did about it, in their own words."""
+    reason = escaped(done.reason, REASON)
+    return HANDLED[done.kind].format(
+        by=escaped(done.by, FACT) or "somebody",
+        at=moment(done.at),
+        until=moment(done.until),
+        why=f": {reason}" if reason else "",
+    )
+
+
+def _small_print(signal: Signal, via: Reason, *, doubtful: bool, others: Sequence[Signal] = ()) -> Block:
     parts = (
         f"Here because {MEANING[via]}" if via in FALLBACKS else "",
-        f"opened {_moment(signal.opened_at)}",
-        _measured(signal),
+        DOUBTFUL if doubtful else "",
+        f"opened {moment(signal.opened_at)}" if not others else "",
+        measured(signal) if not others else "",
         f"playbook {escaped(signal.playbook.removeprefix('sha256:')[:HASH], FACT)}" if signal.playbook else "",
-        f"signal {escaped(signal.id, FACT)}",
+        *(f"signal {escaped(each.id, FACT)}" for each in others or (signal,)),
     )
-    return _context(" · ".join(each for each in parts if each))
+    return context(" · ".join(each for each in parts if each))
 
 
 def _text(playbook: Playbook, signal: Signal) -> str:
-    """At most TEXT and some; every part is escaped already."""
-    start = f"{_icon(signal)} {_name(signal)}: {_title(signal)}"
+    start = f"{icon(signal)} {name_of(signal)}: {title(signal)}"
     if signal.transition is Step.RESOLVED:
-        return f"{start} ({_headline(signal)}). {_outcome(signal)}"
-    action = _sentence(escaped(response_to(playbook, signal).action, ACTION))
-    return " ".join(each for each in (f"{start}.", _sentence(escaped(signal.reason, LINE)), action) if each)
+        return f"{start} ({headline(signal)}). {outcome(signal)}"
+    action = sentence(escaped(response_to(playbook, signal).action, ACTION))
+    return " ".join(each for each in (f"{start}.", sentence(escaped(signal.reason, LINE)), action) if each)
 
 
-def _icon(signal: Signal) -> str:
-    return RESOLVED_ICON if signal.transition is Step.RESOLVED else ICONS[signal.severity]
+def still_open(signals: Sequence[Signal]) -> tuple[Signal, ...]:
+    """Those that hold."""
+    return tuple(signal for signal in signals if signal.transition is not Step.RESOLVED)
 
 
-def _name(signal: Signal) -> str:
-    named = (signal.deal_name, signal.deal_id, signal.subject_key)
-    return next((escaped(each, NAME) for each in named if clean(each)), "A deal")
+def _evidence(signals: Sequence[Signal]) -> Iterator[Block]:
+    """Everything by which a person can check a signal by hand."""
+    for signal in signals[:MOST_SIGNALS]:
+        lines = [f"*{capital(headline(signal))}*", why(signal), *details(signal, ALL_DETAILS)]
+        yield section(_upto(lines, ROOM))
+        yield context(" · ".join(part for part in _provenance(signal) if part))
 
 
-def _title(signal: Signal) -> str:
-    return "resolved" if signal.transition is Step.RESOLVED else _headline(signal)
-
-
-def _headline(signal: Signal) -> str:
-    words = WORDS[signal.kind].headline
-    return _filled(words, signal, HEADLINE - len(words))
-
-
-def _filled(words: str, signal: Signal, room: int) -> str:
-    return words.replace("{stage}", escaped(signal.stage, room) or "its stage")
-
-
-def _outcome(signal: Signal) -> str:
-    words = RESOLUTIONS[signal.resolution] if signal.resolution else OVER
-    return words.replace("{after}", _span(_instant(signal.occurred_at) - _instant(signal.opened_at)))
-
-
-def _since(signal: Signal) -> str:
-    if not WORDS[signal.kind].dated:
-        return ""
-    try:
-        return f" Since {_day(parse_rfc3339(signal.anchor))}."
-    except ValueError:
-        return ""
-
-
-def _details(signal: Signal) -> Iterator[str]:
-    details = signal.evidence.details
-    for detail in details[:MOST_DETAILS]:
-        if line := _detail(detail):
-            yield f"•  {line}"
-    if len(details) > MOST_DETAILS:
-        yield f"•  and {len(details) - MOST_DETAILS} more"
-
-
-def _detail(detail: dict[str, Scalar]) -> str:
-    """One piece of evidence in words. The shapes are those of the detectors; any other is shown name by name."""
-    shown = list(detail.items())[:MOST_DETAILS]
-    line = ", ".join(f"{_value(name)}: {_value(value)}" for name, value in shown)
-    match detail:
-        case {"from": before, "to": after, "days": days, "crossed_quarter": crossed}:
-            quarter = ", into another quarter" if crossed else ""
-            line = f"{_date(before)} → {_date(after)}: {_count(days)} later{quarter}"
-        case {"criterion": criterion}:
-            line = _value(criterion)
-        case {"field": name, "value": value}:
-            line = f"{_value(name)}: {_value(value)}"
-        case {"intent": intent, "at": at}:
-            line = f"{_value(intent).replace('_', ' ')}, {_moment(str(at))}"
-        case {"furthest": _}:
-            line = ""  # the reason says it
-        case {"stage": stage}:
-            line = f"it is back in {_value(stage)}"
-    return line
-
-
-def _value(value: Scalar) -> str:
-    match value:
-        case None | "":
-            return "empty"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:,g}"
-        case _:
-            return escaped(str(value), FACT) or "empty"
-
-
-def _count(days: Scalar) -> str:
-    return f"{_value(days)} {'day' if days == 1 else 'days'}"
-
-
-def _amount(signal: Signal) -> str:
-    if signal.amount is None or not math.isfinite(signal.amount):
-        return ""
-    return f"{signal.currency} {signal.amount:,.0f}"
-
-
-def _measured(signal: Signal) -> str:
+def _provenance(signal: Signal) -> Iterator[str]:
     evidence = signal.evidence
-    known = (("observed", evidence.observed), ("limit", evidence.limit))
-    return ", ".join(f"{name} {_in_unit(value, evidence.unit)}" for name, value in known if value is not None)
+    yield f"opened {moment(signal.opened_at)}"
+    yield measured(signal)
+    if evidence.baseline:
+        yield "baseline " + ", ".join(f"{value(name)} {value(it)}" for name, it in list(evidence.baseline.items())[:8])
+    for cause in evidence.events[:MOST_CAUSES]:
+        at = f" ({escaped(cause.topic, FACT)} {cause.partition}/{cause.offset})" if cause.topic else ""
+        yield f"event {escaped(cause.id, FACT)}{at}"
+    if len(evidence.events) > MOST_CAUSES:
+        yield f"and {len(evidence.events) - MOST_CAUSES} more events"
+    yield f"definitions {escaped(signal.playbook, FACT)}" if signal.playbook else ""
 
 
-def _in_unit(value: float, unit: str) -> str:
-    one, many = UNITS.get(unit, (unit, unit))
-    return f"{value:,g} {escaped(one if value == 1 else many, FACT)}".strip()
+def _upto(lines: Sequence[str], room: int) -> str:
+    """As many lines as there is room for, and how many were left out."""
+    kept: list[str] = []
+    used = 0
+    for place, line in enumerate(lines):
+        used += len(line.encode("utf-16-le")) // 2 + 1
+        if used > room - FACT:
+            return "\n".join([*kept, f"•  and {len(lines) - place} more lines"])
+        kept.append(line)
+    return "\n".join(kept)
 
 
-def _time_limit(hours: float) -> str:
-    return _in_unit(hours, "h") if hours % 24 else _in_unit(hours / 24, "d")
-
-
-def _span(length_us: int) -> str:
-    """How long, in the largest unit that fits: `3 days`, `5 hours`, `less than a minute`."""
-    for unit_us, unit in ((DAY_US, "d"), (HOUR_US, "h"), (MINUTE_US, "min")):
-        if length_us >= unit_us:
-            return _in_unit(length_us // unit_us, unit)
-    return "less than a minute"
-
-
-def _instant(text: str) -> int:
-    try:
-        return parse_rfc3339(text)
-    except ValueError:
-        return 0
-
-
-def _moment(text: str) -> str:
-    try:
-        at_us = parse_rfc3339(text)
-    except ValueError:
-        return escaped(text, FACT)
-    return f"{_day(at_us)}, {from_us(at_us):%H:%M} UTC"
-
-
-def _day(at_us: int) -> str:
-    day = from_us(at_us)
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
-def _date(text: Scalar) -> str:
-    try:
-        return _day(parse_rfc3339(f"{text}T00:00:00Z"))
-    except ValueError:
-        return _value(text)
-
-
-def _sentence(text: str) -> str:
-    return text if not text or text.endswith((".", "!", "?", "…", ":")) else f"{_capital(text)}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text)}
-
-
-def _context(*texts: str) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(each) for each in texts]}
-
-
-def _mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def texts(blocks: Iterable[Block]) -> Iterator[str]:
-    """Every text in the blocks, in reading order."""
-    for block in blocks:
-        inner = block.get("text")
-        if isinstance(inner, str):
-            yield inner
-        elif isinstance(inner, dict):
-            yield from texts((inner,))
-        yield from texts(block.get("elements", ()))
+def _reminder(playbook: Playbook, delivery: Delivery, signals: Sequence[Signal]) -> Message:
+    """What interrupts once more; the message above it has the evidence and the buttons."""
+    signal = signals[0]
+    start = f"{icon(signal)} {name_of(signal)}: still {headline(signal)}"
+    if len(signals) > 1:
+        start = f"{icon(signal)} {name_of(signal)}: still {count_of(signals)}"
+    now = "" if delivery.reason in ORDINARY else sentence(MEANING[delivery.reason])
+    action = _action(playbook, signal)
+    lines = (f"*{start}*", now, f"*Next*  {action}" if action else "")
+    return Message(f"{start}. {now}".strip(), (section("\n".join(line for line in lines if line)),), broadcast=True)

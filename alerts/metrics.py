@@ -14,6 +14,9 @@ REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DONE = "done"
 """A delivery that was said or edited, as an outcome."""
 
+REPLY = "reply"
+"""What stands in a message's thread, as the kind of a message; the others are those of `Op`."""
+
 FAILURES = (Reason.MESSAGE_GONE, Reason.MESSAGE_REFUSED, Reason.RECIPIENT_REFUSED, Reason.GAVE_UP)
 """Why a delivery came to nothing."""
 
@@ -54,9 +57,9 @@ class Metrics:
             ("op", "outcome"),
             registry=registry,
         )
-        for op in Op:  # from zero, so that the first failure is an increase
+        for op in (*Op, REPLY):  # from zero, so that the first failure is an increase
             for outcome in (DONE, *FAILURES):
-                self.messages.labels(op.value, str(outcome))
+                self.messages.labels(str(op), str(outcome))
         self.fallbacks = Counter(
             "signals_alerts_fallbacks",
             "Messages that went to the fallback channel, by the reason.",

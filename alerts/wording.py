@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from alerts.actions import ActionKind
 from topics.signals import Kind, Resolution, Severity
 
 
@@ -70,3 +71,20 @@ RESOLUTIONS: dict[Resolution, str] = {
 OVER = "Over after {after}."
 
 UNITS: dict[str, tuple[str, str]] = {"d": ("day", "days"), "h": ("hour", "hours"), "min": ("minute", "minutes")}
+
+#: What a button says.
+OFFERS: dict[ActionKind, str] = {
+    ActionKind.DONE: "Done",
+    ActionKind.SNOOZE: "Snooze…",
+    ActionKind.NOT_RELEVANT: "Not relevant…",
+    ActionKind.OVERRIDE: "Exception…",
+}
+
+#: What a message shows once somebody has pressed; `{why}` is the person's reason after a colon, or nothing.
+HANDLED: dict[ActionKind, str] = {
+    ActionKind.DONE: "Done, says {by}, {at}{why}",
+    ActionKind.SNOOZE: "Snoozed by {by} until {until}{why}",
+    ActionKind.NOT_RELEVANT: "Not relevant, says {by}, {at}{why}",
+    ActionKind.OVERRIDE: "Exception made by {by} until {until}{why}",
+    ActionKind.ACKNOWLEDGE: "Seen by {by}, {at}{why}",
+}

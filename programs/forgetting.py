@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from alerts.ledger import LedgerEntry, decode_entry
+from alerts.ledger import LedgerEntry, decode_entry, places
 from engine.admin import produce_together, read_all
 from engine.records import Output
 from engine.settings import Broker
@@ -95,12 +95,14 @@ def messages(broker: Broker, subject: str) -> list[Message]:
                 signals.add(decode_signal(record.value).id)
             except msgspec.DecodeError:
                 continue  # none of ours
-    said: dict[bytes, LedgerEntry | None] = {}
+    said: dict[bytes, LedgerEntry] = {}
     for record in read_all(broker, ALERT_LEDGER) if signals else ():
-        key = record.key or b""
-        if key.decode(errors="replace").rpartition("\x1f")[2] in signals:  # see `alerts.ledger.ledger_key`
-            said[key] = None if record.value is None else decode_entry(record.value)
-    return sorted({Message(one.channel, one.ts) for one in said.values() if one is not None and one.ts})
+        said.pop(record.key or b"", None)
+        if record.value is not None:
+            entry = decode_entry(record.value)
+            if not signals.isdisjoint((entry.signal, *entry.signals)):
+                said[record.key or b""] = entry
+    return sorted({Message(one.channel, ts) for one in said.values() for ts in places(one)})
 
 
 def unreached(topics: Iterable[Topic], now_us: int) -> list[Unreached]:

@@ -10,18 +10,20 @@ from dataclasses import replace
 
 import structlog
 
+from alerts.blocks import Composed, Message
+from alerts.calls import API_URL, Calls, slack_client
+from alerts.compose import compose
 from alerts.courier import Courier, End, World
 from alerts.drawn import draw
 from alerts.ledger import LedgerEntry, decode_entry, forgettable
-from alerts.message import Message, message
 from alerts.metrics import Metrics
 from alerts.reading import Unreadable, read_delivery
 from alerts.reasons import Reason
 from alerts.replies import NotDone
 from alerts.retry import PATIENCE, Patience
-from alerts.slack import API_URL, Slack, slack_client
+from alerts.slack import Slack
 from alerts.values import Decision, Delivery, Recipient
-from alerts.voice import Spot, Voice
+from alerts.voice import Place, Spot, Voice
 from engine.records import Batch, Output
 from engine.state import Store
 from programs.aside import put_unreadable_aside
@@ -33,6 +35,8 @@ from topics.instants import DAY_US, rfc3339
 INPUT = ALERT_OUTBOX
 #: Recipients that are spoken to at the same time. Slack allows about one message a second per channel.
 AT_ONCE = 8
+#: Where something stands that a terminal does not show.
+FOLDED = "folded:"
 
 log = structlog.get_logger("send")
 
@@ -70,17 +74,20 @@ class Terminal:
         """The name under which messages are drawn."""
         return recipient.name
 
-    async def post(self, channel: str, message: Message, mark: str) -> Spot | NotDone:
-        """Draw it."""
-        self._write("\n".join(draw(channel, message, edited=False)))
-        return Spot(channel, mark)
+    async def post(self, place: Place, message: Message, mark: str) -> Spot | NotDone:
+        """Draw it. What stands in a thread is drawn only where it interrupts: the message has the gist of the rest."""
+        if place.thread and not message.broadcast:
+            return Spot(place.channel, FOLDED + mark)
+        self._write("\n".join(draw(place.channel, message, edited=False)))
+        return Spot(place.channel, mark)
 
     async def edit(self, spot: Spot, message: Message, mark: str) -> Spot | NotDone:  # noqa: ARG002 - a Voice's signature
         """Draw it again, as edited."""
-        self._write("\n".join(draw(spot.channel, message, edited=True)))
+        if not spot.ts.startswith(FOLDED):
+            self._write("\n".join(draw(spot.channel, message, edited=True)))
         return spot
 
-    async def find(self, channel: str, mark: str, since_us: int) -> Spot | NotDone | None:  # noqa: ARG002 - a Voice's signature
+    async def find(self, place: Place, mark: str, since_us: int) -> Spot | NotDone | None:  # noqa: ARG002 - a Voice's signature
         """What was drawn cannot be found again."""
         return None
 
@@ -170,7 +177,7 @@ def make_send(world: World, _partition: int, store: Store, *, published: Publish
 
 def make_voice(token: str | None, api_url: str | None, metrics: Metrics, write: Callable[[str], None]) -> Voice:
     """Slack where there is a token, else the terminal. Raises ValueError for an address that Slack must not have."""
-    return Slack(slack_client(token, api_url or API_URL), metrics) if token else Terminal(write)
+    return Slack(Calls(slack_client(token, api_url or API_URL), metrics)) if token else Terminal(write)
 
 
 def slack_trouble(voice: Voice) -> str | None:
@@ -190,5 +197,5 @@ def make_world(published: Published, voice: Voice, metrics: Metrics, patience: P
     )
 
 
-def _compose(published: Published, delivery: Delivery, via: Reason) -> Message:
-    return message(published.playbook(delivery.signal.playbook), delivery.signal, via)
+def _compose(published: Published, delivery: Delivery, via: Reason, *, doubtful: bool) -> Composed:
+    return compose(published.playbook(delivery.signal.playbook), delivery, via, doubtful=doubtful)

@@ -27,7 +27,8 @@ from programs.send import Send, Terminal, make_world
 from programs.times import Times
 from signals.metrics import DetectMetrics, JoinMetrics
 from signals.partition import versions_in
-from tests.flow.voice_line import DictStore, VoiceLine, at_once, batch
+from tests.flow.voice_line import VoiceLine, at_once
+from tests.flow.voice_world import DictStore, batch
 from tests.golden.messages.samples import ANN, PLAYBOOK, PLAYBOOK_HASH, opened
 from tests.unit.brain_story import PLAYBOOK as STORY
 from tests.unit.brain_story import at, created, tick

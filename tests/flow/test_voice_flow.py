@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from alerts.calls import Calls, slack_client
 from alerts.ledger import State, decode_entry
 from alerts.reasons import Reason
-from alerts.slack import Slack, slack_client
+from alerts.slack import Slack
 from alerts.values import Op
 from playbook.load import Loaded
 from playbook.model import Audience, Response
@@ -19,7 +20,8 @@ from programs.notify import make_fanout, make_policy
 from programs.published import Published
 from programs.route import make_route
 from programs.send import Terminal, make_send, make_voice
-from tests.flow.voice_line import NOW_US, DictStore, VoiceLine, at_once, batch, world
+from tests.flow.voice_line import VoiceLine, at_once
+from tests.flow.voice_world import NOW_US, DictStore, batch, world
 from tests.golden.messages.samples import BEN, PLAYBOOK, opened, resolved, updated
 from tests.integration.slack_server import TOKEN, SlackServer, not_ok
 from topics.catalog import ALERT_INBOX, ALERT_OUTBOX, DEAL_SIGNALS, REJECTED
@@ -39,7 +41,7 @@ async def slack() -> AsyncIterator[SlackServer]:
 @pytest.fixture
 def line(slack: SlackServer) -> VoiceLine:
     shown = world(Terminal(print)).metrics
-    return VoiceLine(Slack(slack_client(TOKEN, slack.url, 2), shown))
+    return VoiceLine(Slack(Calls(slack_client(TOKEN, slack.url, 2), shown)))
 
 
 def _texts(slack: SlackServer, channel: str) -> list[str]:
@@ -67,7 +69,7 @@ async def test_updates_and_the_end_edit_the_same_message(line: VoiceLine, slack:
     (message,) = slack.channels["D0ANN0001"].messages
     assert message["text"].startswith("✅ Acme renewal 2027: resolved")
     assert [edit.split(":")[0] for edit in message["edits"]] == ["🔴 Acme renewal 2027", "🔴 Acme, larger"]
-    assert len(slack.called("chat.postMessage")) == 1
+    assert len(slack.posts()) == 1
 
 
 async def test_a_redelivered_batch_says_nothing_again(line: VoiceLine, slack: SlackServer) -> None:
@@ -106,7 +108,7 @@ async def test_a_recipient_whom_slack_refuses_is_told_in_the_fallback_channel_to
 
 async def test_what_nobody_can_be_told_stays_in_the_ledger_and_the_log(slack: SlackServer) -> None:
     alone = PLAYBOOK.model_copy(update={"fallback_channel": None})
-    line = VoiceLine(Slack(slack_client(TOKEN, slack.url, 2), world(Terminal(print)).metrics), alone)
+    line = VoiceLine(Slack(Calls(slack_client(TOKEN, slack.url, 2), world(Terminal(print)).metrics)), alone)
     slack.fail("conversations.open", not_ok("user_not_found"))
     await line.tell(CONTACT)
     await line.tell(resolved(CONTACT))
@@ -124,7 +126,7 @@ async def test_the_owner_and_the_lead_each_hear_and_each_message_is_closed(slack
     both = PLAYBOOK.model_copy(
         update={"responses": {Kind.CONTACT_GAP: Response(tell=(Audience.OWNER, Audience.LEAD), action="Call.")}}
     )
-    line = VoiceLine(Slack(slack_client(TOKEN, slack.url, 2), world(Terminal(print)).metrics), both)
+    line = VoiceLine(Slack(Calls(slack_client(TOKEN, slack.url, 2), world(Terminal(print)).metrics)), both)
     await line.tell(CONTACT)
     moved = replace(resolved(CONTACT), owner_id=BEN.ids[0], owner=BEN.name)
     await line.tell(moved)

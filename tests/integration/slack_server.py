@@ -59,10 +59,14 @@ class Call:
 
 @dataclass
 class Channel:
-    """A conversation: its messages in order, and how many of the newest its history does not show yet."""
+    """A conversation: its messages in order, and how many of the newest its history does not show yet.
+
+    `threads`: the replies by the `ts` of the message that they stand under; the history does not show them.
+    """
 
     messages: list[Json] = field(default_factory=list)
     lag: int = 0
+    threads: dict[str, list[Json]] = field(default_factory=dict)
 
 
 class SlackServer:
@@ -105,9 +109,17 @@ class SlackServer:
         """Every message, in order of channel and time."""
         return [message for channel in self.channels.values() for message in channel.messages]
 
+    def replies(self) -> list[Json]:
+        """Every reply in a thread."""
+        return [reply for channel in self.channels.values() for thread in channel.threads.values() for reply in thread]
+
     def called(self, method: str) -> list[Call]:
         """The calls of one method."""
         return [call for call in self.calls if call.method == method]
+
+    def posts(self) -> list[Call]:
+        """The calls that say something new outside threads."""
+        return [call for call in self.called("chat.postMessage") if "thread_ts" not in call.arguments]
 
     def said_by_hand(self, channel: str, count: int) -> None:
         """Messages of other people, which a search has to leaf through."""
@@ -149,6 +161,7 @@ class SlackServer:
             "conversations.open": self._open,
             "conversations.list": self._list,
             "conversations.history": self._history,
+            "conversations.replies": self._replies,
             "users.lookupByEmail": self._lookup,
             "chat.postMessage": self._post,
             "chat.update": self._update,
@@ -171,15 +184,27 @@ class SlackServer:
         channel = self.channels.get(arguments["channel"])
         if channel is None:
             return _error("channel_not_found")
-        shown = channel.messages[: len(channel.messages) - channel.lag] if channel.lag else channel.messages
+        return self._paged(arguments, self._shown(arguments, channel, channel.messages)[::-1], "messages")
+
+    def _replies(self, arguments: Json) -> Json:
+        channel = self.channels.get(arguments["channel"], Channel())
+        parent = next((each for each in channel.messages if each["ts"] == arguments["ts"]), None)
+        if parent is None:
+            return _error("thread_not_found")
+        replies = self._shown(arguments, channel, channel.threads.get(arguments["ts"], []))
+        return self._paged(arguments, [parent, *replies], "messages")
+
+    def _shown(self, arguments: Json, channel: Channel, messages: list[Json]) -> list[Json]:
+        """What a look sees, oldest first: not the newest that lag behind, and metadata only where it was asked for."""
+        shown = messages[: len(messages) - channel.lag] if channel.lag else messages
         channel.lag = 0
+        hidden = () if arguments.get("include_all_metadata") in ("1", "true", True) else ("metadata",)
         since = float(arguments.get("oldest", 0))
-        newest_first = [each for each in reversed(shown) if float(each["ts"]) > since]
-        if arguments.get("include_all_metadata") not in ("1", "true", True):
-            newest_first = [
-                {name: value for name, value in each.items() if name != "metadata"} for each in newest_first
-            ]
-        return self._paged(arguments, newest_first, "messages")
+        return [
+            {name: value for name, value in each.items() if name not in hidden}
+            for each in shown
+            if float(each["ts"]) > since
+        ]
 
     def _paged(self, arguments: Json, rows: list[Json], name: str) -> Json:
         start, size = int(arguments.get("cursor") or 0), min(int(arguments.get("limit", self.page)), self.page)
@@ -197,15 +222,20 @@ class SlackServer:
             return _error("channel_not_found")
         if problems(arguments["text"], arguments["blocks"]):
             return _error("invalid_blocks")
+        thread = arguments.get("thread_ts")
+        if thread is not None and all(each["ts"] != thread for each in channel.messages):
+            return _error("thread_not_found")
         ts = self._next_ts()
         kept = {name: arguments[name] for name in ("text", "blocks", "metadata")}
-        channel.messages.append({"ts": ts, **kept, "edits": []})
+        said = {"ts": ts, **kept, "edits": [], "broadcast": bool(arguments.get("reply_broadcast"))}
+        (channel.messages if thread is None else channel.threads.setdefault(thread, [])).append(said)
         channel.lag = self.history_lag
         return {"ok": True, "channel": arguments["channel"], "ts": ts}
 
     def _update(self, arguments: Json) -> Json:
         channel = self.channels.get(arguments["channel"], Channel())
-        message = next((each for each in channel.messages if each["ts"] == arguments["ts"]), None)
+        replies = (reply for thread in channel.threads.values() for reply in thread)
+        message = next((each for each in (*channel.messages, *replies) if each["ts"] == arguments["ts"]), None)
         if message is None:
             return _error("message_not_found")
         if problems(arguments["text"], arguments["blocks"]):

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.audience import person
+from alerts.calls import Calls, slack_client
 from alerts.courier import World
 from alerts.ledger import State
 from alerts.reasons import Reason
 from alerts.retry import Patience
-from alerts.slack import Slack, slack_client
+from alerts.slack import Slack
 from alerts.values import Delivery, Op
 from programs.send import Send, StoredLedger
-from tests.flow.voice_line import NOW_US, Crash, DictStore, deliveries, world
+from tests.flow.voice_world import NOW_US, Crash, DictStore, deliveries, world
 from tests.golden.messages.samples import ANN, opened, resolved, updated
 from tests.integration.slack_server import BROKEN, DROPPED_AFTER, DROPPED_BEFORE, TOKEN, Fault, SlackServer, not_ok
 from topics.signals import Kind
@@ -72,7 +73,7 @@ async def _one_life(slack: SlackServer, store: DictStore) -> None:
 
 def _world(slack: SlackServer) -> World:
     made = world(None, patience=PATIENCE)  # type: ignore[arg-type]  # the voice needs the world's metrics
-    voice = Slack(slack_client(TOKEN, slack.url, 2), made.metrics)
+    voice = Slack(Calls(slack_client(TOKEN, slack.url, 2), made.metrics))
     return World(**{name: getattr(made, name) for name in made.__slots__} | {"voice": voice})
 
 

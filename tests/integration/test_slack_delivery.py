@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from alerts.audience import person
+from alerts.calls import Calls, slack_client
 from alerts.courier import Courier, World
 from alerts.ledger import LedgerEntry, State
 from alerts.reasons import Reason
 from alerts.retry import Patience
-from alerts.slack import Slack, slack_client
+from alerts.slack import Slack
 from alerts.values import Delivery, Op, Recipient
 from programs.send import Send, StoredLedger, slack_trouble
-from tests.flow.voice_line import NOW_US, QUICK, Crash, DictStore, deliveries, world
+from tests.flow.voice_world import NOW_US, QUICK, Crash, DictStore, deliveries, world
 from tests.golden.messages.samples import ANN, BEN, LEE, PLAYBOOK, SHOWN, opened, resolved, updated
 from tests.integration.slack_server import (
     BROKEN,
@@ -46,7 +47,7 @@ def _delivery(seq: int = 1, signal: Signal = SIGNAL, recipient: Recipient = TO_A
 
 def _world(slack: SlackServer, patience: Patience = QUICK, timeout_s: int = 2) -> World:
     made = world(None, patience=patience)  # type: ignore[arg-type]
-    return _with_voice(made, Slack(slack_client(TOKEN, slack.url, timeout_s), made.metrics))
+    return _with_voice(made, Slack(Calls(slack_client(TOKEN, slack.url, timeout_s), made.metrics)))
 
 
 def _with_voice(made: World, voice: Slack) -> World:
@@ -96,15 +97,15 @@ async def test_exactly_one_message_in_the_end(slack: SlackServer, method: str, f
     end = await Courier(made, StoredLedger(store)).deliver(_delivery())
     assert end.reason is None
     (message,) = slack.said()
-    assert len(slack.called("chat.postMessage")) == posts
+    assert len(slack.posts()) == posts
     entry = _entry(store)
-    assert (entry.state, entry.channel, entry.ts, entry.attempts) == (State.SAID, "D0ANN0001", message["ts"], posts)
+    assert (entry.state, entry.channel, entry.ts, entry.attempts) == (State.SAID, "D0ANN0001", message["ts"], posts + 1)
 
 
 async def test_retry_after_is_honoured(slack: SlackServer) -> None:
     slack.fail("chat.postMessage", Fault(status=429, error="ratelimited", retry_after="0.4"))
     await Courier(_world(slack), StoredLedger(DictStore())).deliver(_delivery())
-    first, second = slack.called("chat.postMessage")
+    first, second = slack.posts()
     assert second.at_s - first.at_s >= 0.4
 
 
@@ -148,7 +149,7 @@ async def test_where_history_may_not_be_read_a_double_is_possible_and_counted(sl
 async def test_no_connection_is_tried_until_there_is_one(slack: SlackServer) -> None:
     made = _world(slack)
     closed = slack_client(TOKEN, "http://127.0.0.1:9/api/", 1)
-    voice = Slack(closed, made.metrics)
+    voice = Slack(Calls(closed, made.metrics))
     courier = Courier(_with_voice(made, voice), StoredLedger(DictStore()))
     delivering = asyncio.create_task(courier.deliver(_delivery()))
     while _count(made, "requests", "conversations.open", "unreached") < 8:  # noqa: ASYNC110 - a metric has no event
@@ -255,7 +256,7 @@ async def test_a_message_that_somebody_deleted_is_not_said_again(slack: SlackSer
 
 async def test_first_in_first_out_for_one_recipient_though_several_are_spoken_to_at_once(slack: SlackServer) -> None:
     slack.fail("chat.postMessage", Fault(slow_s=0.3), LIMITED)
-    kinds = list(SHOWN)
+    kinds = list(SHOWN)[:4]
     people = [person(each) for each in (ANN, LEE)]
     batch = deliveries(*(_delivery(signal=opened(kind), recipient=who) for kind in kinds for who in people))
     store = DictStore()
@@ -324,7 +325,7 @@ async def test_a_cancelled_call_is_looked_for_by_the_next_process(slack: SlackSe
         await task
     assert not await _run_until_crash(slack, DictStore(store.durable), [_delivery()])
     assert len(slack.said()) == 1
-    assert len(slack.called("chat.postMessage")) == 1
+    assert len(slack.posts()) == 1
 
 
 async def test_the_token_stays_out_of_errors_and_logs(

@@ -10,21 +10,28 @@ from alerts.ledger import (
     KEEP_OVER_US,
     Edit,
     LedgerEntry,
+    Part,
     Plan,
     Say,
     Skip,
     State,
     addressed,
+    at_part,
     failed,
     forgettable,
     intended,
+    part_mark,
+    places,
     plan,
+    replied,
     said,
+    stands,
+    under_way,
 )
 from alerts.reasons import Reason
 from alerts.values import Delivery, Op
 from tests.golden.messages.samples import ANN, opened, resolved, updated
-from topics.signals import Kind, Signal
+from topics.signals import Kind, Signal, Step
 
 SIGNAL = opened(Kind.CONTACT_GAP)
 
@@ -42,10 +49,11 @@ def _delivery(seq: int, signal: Signal = SIGNAL) -> Delivery:
 
 FIRST, UPDATE, END = _delivery(1), _delivery(2, updated(SIGNAL)), _delivery(3, resolved(SIGNAL))
 INTENDED = intended(None, FIRST, Op.POST, 100)
-SAID = said(addressed(INTENDED, "D1", fallback=False), "D1", "1.0", 200)
+SAID = said(stands(addressed(INTENDED, "D1", fallback=False), "D1", "1.0", 200))
 FAILED = failed(INTENDED, Reason.RECIPIENT_REFUSED, "user_not_found")
 EDITING = intended(SAID, UPDATE, Op.EDIT, 300)
-EDITED = said(EDITING, "D1", "1.0", 400)
+EDITED = said(EDITING)
+IN_THREAD = at_part(stands(addressed(INTENDED, "D1", fallback=False), "D1", "1.0", 200), Part.DETAILS)
 
 CASES: list[tuple[str, LedgerEntry | None, Delivery, Plan]] = [
     ("nothing known: say it", None, FIRST, Say(look_first=False)),
@@ -56,6 +64,7 @@ CASES: list[tuple[str, LedgerEntry | None, Delivery, Plan]] = [
     ("redelivered after it failed", FAILED, FIRST, Skip(Reason.ALREADY_SAID)),
     ("an update of what was said", SAID, UPDATE, Edit("D1", "1.0")),
     ("a crash in the middle of an edit: edit again", EDITING, UPDATE, Edit("D1", "1.0")),
+    ("a crash before the details: the message stands", IN_THREAD, FIRST, Edit("D1", "1.0")),
     ("redelivered from before the edit", EDITED, FIRST, Skip(Reason.ALREADY_SAID)),
     ("an update of what could not be said: say it now", FAILED, UPDATE, Say(look_first=False)),
     ("the end of what could not be said", FAILED, END, Skip(Reason.NEVER_SAID)),
@@ -94,6 +103,36 @@ def test_a_mark_belongs_to_one_recipient_and_signal() -> None:
     ids=["at the limit", "past the limit", "open signals stay"],
 )
 def test_what_is_forgotten(delivery: Delivery, age_us: int, expected: bool) -> None:  # noqa: FBT001 - a case's column
-    entry = said(intended(SAID, delivery, Op.EDIT, 300), "D1", "1.0", 301)
+    entry = said(intended(SAID, delivery, Op.EDIT, 300))
     assert forgettable(entry, 300 + age_us) is expected
     assert not forgettable(intended(SAID, delivery, Op.EDIT, 300), 300 + age_us)
+
+
+def test_a_delivery_taken_up_again_goes_on_where_it_was() -> None:
+    again = intended(IN_THREAD, FIRST, Op.EDIT, 999)
+    assert under_way(IN_THREAD, FIRST)
+    assert (again.part, again.intended_us, again.ts) == (Part.DETAILS, 100, "1.0")
+    assert not under_way(IN_THREAD, UPDATE)
+    assert intended(IN_THREAD, UPDATE, Op.EDIT, 999).part is Part.MAIN
+
+
+def test_a_thread_is_part_of_where_a_message_stands() -> None:
+    told = replied(replied(IN_THREAD, Part.DETAILS, "1.1"), Part.REMINDER, "1.2")
+    assert places(told) == ("1.0", "1.1", "1.2")
+    assert places(intended(said(told), UPDATE, Op.EDIT, 300)) == ("1.0", "1.1", "1.2")
+
+
+def test_each_part_has_a_mark_of_its_own_and_a_reminder_one_for_each_delivery() -> None:
+    marks = {part_mark(SAID, each, part) for each in (FIRST, UPDATE) for part in Part}
+    assert len(marks) == 4
+
+
+def test_a_message_about_several_is_over_when_all_are_and_names_each() -> None:
+    other = opened(Kind.CLOSE_DATE_PUSHED)
+    partly = replace(UPDATE, signal=resolved(SIGNAL), signals=(other, resolved(SIGNAL)))
+    entry = intended(SAID, partly, Op.EDIT, 300)
+    assert (entry.step, entry.signals) == (Step.UPDATED, (other.id, SIGNAL.id))
+    whole = replace(partly, seq=3, signals=(resolved(other), resolved(SIGNAL)))
+    assert intended(SAID, whole, Op.EDIT, 300).step is Step.RESOLVED
+    assert plan(None, whole) == Skip(Reason.NEVER_SAID)
+    assert plan(None, partly) == Say(look_first=False)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.blocks import texts
 from alerts.drawn import draw
 from alerts.inert import clean, escaped, length
 from alerts.links import deal_link
-from alerts.message import message, texts
+from alerts.message import message
 from alerts.reasons import Reason
 from playbook.model import Response
 from tests.golden.messages.block_kit import problems

@@ -7,6 +7,7 @@ from typing import Any
 
 BLOCKS, HEADER, SECTION, CONTEXT, ACTIONS = 50, 150, 3000, 10, 25
 BUTTON, URL, ACTION_ID, TEXT = 75, 3000, 255, 40_000
+VALUE, OPTIONS, OPTION, OPTION_VALUE = 2000, 5, 75, 150
 
 
 def problems(text: str, blocks: list[dict[str, Any]]) -> list[str]:
@@ -27,6 +28,8 @@ def _block(block: dict[str, Any]) -> Iterator[str]:
             yield from _text(block["text"], HEADER, {"plain_text"})
         case "section":
             yield from _text(block["text"], SECTION, {"plain_text", "mrkdwn"})
+            if "accessory" in block:
+                yield from _accessory(block["accessory"])
         case "context":
             yield from _count(block["elements"], CONTEXT)
             for element in block["elements"]:
@@ -44,9 +47,22 @@ def _count(elements: list[object], most: int) -> Iterator[str]:
         yield f"{len(elements)} elements"
 
 
+def _accessory(element: dict[str, Any]) -> Iterator[str]:
+    if element["type"] == "button":
+        yield from _button(element)
+        return
+    if element["type"] != "overflow" or not 0 < len(element["options"]) <= OPTIONS:
+        yield f"{element['type']} with {len(element.get('options', ()))} options"
+    for option in element.get("options", ()):
+        yield from _text(option["text"], OPTION, {"plain_text"})
+        if not 0 < units(option["value"]) <= OPTION_VALUE or units(option.get("url", "")) > URL:
+            yield "option too long"
+
+
 def _button(button: dict[str, Any]) -> Iterator[str]:
     yield from _text(button["text"], BUTTON, {"plain_text"})
-    if units(button.get("url", "")) > URL or units(button["action_id"]) > ACTION_ID:
+    long = units(button.get("url", "")) > URL or units(button["action_id"]) > ACTION_ID
+    if long or units(button.get("value", "")) > VALUE:
         yield "button too long"
 
 
