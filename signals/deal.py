@@ -38,6 +38,8 @@ MAX_MOVES = 32
 MAX_INTENTS = 16
 MAX_PEAKS = 16
 MAX_HANDOVERS = 8
+#: Of attempts to reach the buyer that are forgotten, so many instants are kept: buyer_silent asks for two.
+MAX_OUTBOUND = 8
 #: A longer text is cut where it is kept as what stood in a field before.
 MAX_BEFORE = 80
 #: The names whose last change is kept (`Deal.changed`): what people work on, and who works on it.
@@ -105,7 +107,10 @@ class Peak(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Handover(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The owner changed: ids, empty for nobody. `team`, `role`: those of the owner before, as far as known."""
+    """The owner changed: ids, empty for nobody. `team`, `role`: those of the owner before, as far as known.
+
+    `answered`: among the activities that are forgotten is a contact of the new owner, or of nobody knows whom.
+    """
 
     at_us: int
     before: str
@@ -113,6 +118,7 @@ class Handover(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mark: Mark
     team: str = ""
     role: str = ""
+    answered: bool = False
 
 
 class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -138,6 +144,10 @@ class Activity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def contact_us(self) -> int | None:
         """The instant from which it is a contact: done, or a meeting that ends by itself. None: never so far."""
         return self.at_us if (self.done or self.meets) and not self.removed else None
+
+    def outbound_us(self) -> int | None:
+        """The instant from which it is an attempt to reach the buyer: a contact that goes out. None: never so far."""
+        return self.contact_us() if self.direction == "outbound" and not self.meets else None
 
     def planned_us(self) -> int | None:
         """The instant until which it is a plan. None: it is none."""
@@ -167,7 +177,8 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
     order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
-    contact among the activities that are forgotten, `older_inbound` the last of them in which the buyer took part.
+    contact among the activities that are forgotten, `older_inbound` the last of them in which the buyer took part,
+    `older_meeting` the last meeting, `older_outbound` when the buyer was written to or called since the former.
     `n`: how many events were folded. `suspect_us`: the source lost changes at that instant. `loading`: a backfill is
     not complete yet. `related`: what `fields` hold of the deal's account and owner, beside what is its own.
     `heard_us`: since when its changes are known; None while nothing dated is. `changed`: the last change of each
@@ -197,6 +208,8 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     changed: dict[str, Change] = {}
     peaks: tuple[Peak, ...] = ()
     handovers: tuple[Handover, ...] = ()
+    older_meeting: Contact | None = None
+    older_outbound: tuple[int, ...] = ()
 
     @property
     def deal_id(self) -> str:
@@ -226,6 +239,14 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 last = _later(last, one, at_us)
         return last
 
+    def last_meeting(self, at_us: int) -> Contact | None:
+        """The last meeting that has ended at or before an instant; of several at once the first."""
+        last = self.older_meeting
+        for one in self.activities.values():
+            if one.meets:
+                last = _later(last, one, at_us)
+        return last
+
     def peak_since(self, n: int) -> Peak | None:
         """The highest amount after the event number `n`, where that was higher than the present one."""
         return next((peak for peak in self.peaks if peak.mark.n > n), None)
@@ -246,6 +267,8 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
             peaks=(),
             older_contact=self.last_contact(_EVER_US),
             older_inbound=self.last_inbound(_EVER_US),
+            older_meeting=self.last_meeting(_EVER_US),
+            older_outbound=(),
         )
 
 
@@ -526,13 +549,35 @@ def _remembered(deal: Deal, activities: dict[str, Activity], now_us: int) -> dic
     if len(kept) > MAX_ACTIVITIES:
         by_time = sorted(kept, key=lambda name: (kept[name].at_us or 0, name))
         kept = {name: kept[name] for name in by_time[-MAX_ACTIVITIES:]}
-    older, inbound = deal.older_contact, deal.older_inbound
-    for name, one in activities.items():
-        if name not in kept:
-            older = _later(older, one, now_us)
-            if one.inbound:
-                inbound = _later(inbound, one, now_us)
-    return {"activities": kept, "older_contact": older, "older_inbound": inbound}
+    gone = [one for name, one in activities.items() if name not in kept]
+    older, inbound, meeting = deal.older_contact, deal.older_inbound, deal.older_meeting
+    for one in gone:
+        older = _later(older, one, now_us)
+        if one.inbound:
+            inbound = _later(inbound, one, now_us)
+        if one.meets:
+            meeting = _later(meeting, one, now_us)
+    since_us = NEVER_US if inbound is None else inbound.at_us
+    outbound = [*deal.older_outbound, *(at_us for one in gone if (at_us := one.outbound_us()) is not None)]
+    return {
+        "activities": kept,
+        "older_contact": older,
+        "older_inbound": inbound,
+        "older_meeting": meeting,
+        "older_outbound": tuple(sorted(at_us for at_us in outbound if since_us < at_us <= now_us)[:MAX_OUTBOUND]),
+        "handovers": tuple(_answered(one, gone, now_us) for one in deal.handovers),
+    }
+
+
+def _answered(handover: Handover, gone: list[Activity], now_us: int) -> Handover:
+    """A handover, given the activities that are forgotten now."""
+    if handover.answered:
+        return handover
+    for one in gone:
+        contact_us = one.contact_us()
+        if contact_us is not None and handover.at_us <= contact_us <= now_us and one.owner in {"", handover.after}:
+            return _replace(handover, answered=True)
+    return handover
 
 
 def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:
