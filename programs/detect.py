@@ -22,8 +22,9 @@ from signals.emit import Position
 from signals.judge import Panel, Stored
 from signals.metrics import UNDECODABLE, DetectMetrics
 from signals.partition import Partition, versions_in
-from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS
+from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PIPELINE_INDICATORS
 from topics.codec import decode_deal_event, encode
+from topics.indicators import Figures
 from topics.outcomes import Rejected
 from topics.signals import Resolution, Signal
 from topics.views import DealView
@@ -105,6 +106,7 @@ class Detect:
             folded = self.partition.fold(stored, self._times.detected_at(at_us))
             outputs += self._signals(folded.signals, at_us)
             outputs += self._views(folded.views, at_us)
+            outputs += self._figures(folded.figures, at_us)
         if self.partition.version != before:
             log.info(
                 "definitions switched",
@@ -148,6 +150,11 @@ class Detect:
         for key, view in views.items():
             value = None if view is None else encode(view)
             yield Output(DEAL_CURRENT, key.encode(), value, (), stamp)
+
+    def _figures(self, figures: dict[str, Figures | None], at_us: int) -> Iterator[Output]:
+        stamp = self._times.timestamp_us(at_us)
+        for key, value in figures.items():
+            yield Output(PIPELINE_INDICATORS, key.encode(), None if value is None else encode(value), (), stamp)
 
 
 def _say_corrected(signal: Signal) -> None:

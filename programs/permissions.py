@@ -21,6 +21,7 @@ from topics.catalog import (
     DEAL_SIGNALS,
     DEFINITIONS,
     PEOPLE_EVENTS,
+    PIPELINE_INDICATORS,
     RAW_PREFIX,
     REJECTED,
     ROUTE_PREFIX,
@@ -71,7 +72,7 @@ PROGRAM_DUTIES = (
         "detect",
         takes=(DEAL_EVENTS,),
         keeps=(STATE_DETECT,),
-        writes=(DEAL_SIGNALS, DEAL_CURRENT, REJECTED),
+        writes=(DEAL_SIGNALS, DEAL_CURRENT, PIPELINE_INDICATORS, REJECTED),
         reads=(DEFINITIONS,),
     ),
     Duty("route", takes=(DEAL_SIGNALS,), writes=(ROUTE_PREFIX, REJECTED), reads=(DEFINITIONS,)),
@@ -108,7 +109,19 @@ OTHER_DUTIES = (
         reads=(STATE_JOIN, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LEDGER),
         transacts=("forget",),
     ),
-    Duty("support", reads=(REJECTED, DEAL_CURRENT, DEAL_SIGNALS, ALERT_LOG)),
+    Duty(
+        "support",
+        reads=(
+            REJECTED,
+            DEAL_EVENTS,
+            DEAL_CURRENT,
+            DEAL_SIGNALS,
+            PIPELINE_INDICATORS,
+            DEFINITIONS,
+            ALERT_ACTIONS,
+            ALERT_LOG,
+        ),
+    ),
 )
 #: Makes the topics and sets them right: `signals topics`, `signals up`.
 ADMIN = "admin"

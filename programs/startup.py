@@ -13,6 +13,7 @@ from playbook.load import Loaded, PlaybookError
 from programs.configuration import Gathered, SettingsError, checked, gather
 from programs.definitions import read_mapping, read_playbook
 from programs.settings import BrokerSettings, Settings, SourceSettings
+from signals.money import Exchange
 from topics.catalog import Topic, topics
 from topics.instants import SECOND_US
 from topics.sources.source import Provides, Source, SourceKind
@@ -158,6 +159,11 @@ def to_broker(settings: BrokerSettings, servers: str) -> Broker:
         key_file=settings.key_file,
     )
     return Broker(servers, security)
+
+
+def exchange(settings: Settings) -> Exchange:
+    """The base currency and what others are worth in it."""
+    return Exchange(settings.money.base_currency, settings.money.rates)
 
 
 def to_engine(settings: Settings, program: str, servers: str) -> EngineSettings:

@@ -22,7 +22,7 @@ from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
 from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
-from programs.startup import Ready, to_engine
+from programs.startup import Ready, exchange, to_engine
 from programs.times import Times
 from signals.joining.joiner import HOPS
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
@@ -87,7 +87,7 @@ def detect(ready: Ready, servers: str) -> BatchApp:
     app = _app(ready, "detect", servers)
     published = _published(ready, app)
     make = MakeDetect(published.panel(ready.playbook.hash), _times(ready), published)
-    make.report_to(DetectMetrics(app.registry, make.served))
+    make.report_to(DetectMetrics(app.registry, make.served, exchange(ready.settings)))
     attach(app, [DEAL_EVENTS], make, state_topic=STATE_DETECT)
     return app
 

@@ -119,6 +119,7 @@ def view_after(rules: Rules, before: Watch, view: DealView, now: Watch, naming: 
         last_contact_at="" if contact is None else rfc3339(contact.at_us),
         suspect=deal.suspect_us is not None,
         loading=deal.loading,
+        ended_at=view.ended_at if now.ended_us == before.ended_us else _instant(now.ended_us),
         over_cycle=is_over_cycle(now.episodes),
         open_signals=open_signals,
         as_of=rfc3339(now.now_us),

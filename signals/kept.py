@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from signals.indicators import Standing
 from signals.migrations import read_state
 from signals.packing import pack, unpack
+from signals.standing import Standing
 from signals.step import SCHEMA, State
 
 

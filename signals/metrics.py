@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from signals.indicators import Cell, Totals
+from signals.indicators import Daily, Totals
+from signals.money import Exchange
+from signals.standing import Cell
 from signals.step import Fate
 from topics.instants import HOUR_US, SECOND_US
 from topics.signals import Kind, Severity, Step
 
 _CELL = ("pipeline", "segment", "team")
+_GATE = ("pipeline", "stage", "team")
+#: The values of a family's labels, and the number.
+Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 #: So many currencies have a label of their own, by name; the others share one (law 12).
 MAX_CURRENCIES = 32
@@ -97,7 +102,9 @@ class JoinMetrics:
 class DetectMetrics:
     """What the brain folded and said, and the sums of the deals that are served here."""
 
-    def __init__(self, registry: CollectorRegistry, served: Callable[[], Iterable[Served]]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, served: Callable[[], Iterable[Served]], exchange: Exchange = Exchange()
+    ) -> None:
         self.events = Counter(
             "signals_events",
             "Events folded into deals, by their fate: folded, refolded, duplicate, too_late, undecodable.",
@@ -120,14 +127,14 @@ class DetectMetrics:
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
             registry=registry,
         )
-        registry.register(_Sums(served))
+        registry.register(_Sums(served, exchange))
 
 
 class _Sums(Collector):
     """The indicators, read from the partitions' sums when Prometheus asks. PromQL adds up and divides."""
 
-    def __init__(self, served: Callable[[], Iterable[Served]]) -> None:
-        self._served = served
+    def __init__(self, served: Callable[[], Iterable[Served]], exchange: Exchange) -> None:
+        self._served, self._exchange = served, exchange
 
     def describe(self) -> Iterable[Metric]:
         """No names that depend on the state."""
@@ -156,31 +163,53 @@ class _Sums(Collector):
             (),
             [((), sum(one.behind for one in served))],
         )
-        yield _family("signals_open_deals", "Open deals.", _CELL, _cells(one.open_deals for one in totals))
+        cells = [(cell, sums) for one in totals for cell, sums in one.cells.items()]
+        yield _family(
+            "signals_open_deals", "Open deals.", _CELL, [(cell, sums.open_deals) for cell, sums in cells if sums]
+        )
         yield _family(
             "signals_deals_over_cycle",
             "Open deals past their segment's corridor.",
             _CELL,
-            _cells(one.over_cycle for one in totals),
+            [(cell, sums.over_cycle) for cell, sums in cells],
         )
         yield _family(
             "signals_sql_criteria_deals",
             "Open deals at or past SQL, by whether they meet all SQL criteria.",
             (*_CELL, "answer"),
-            [((*cell, answer.value), n) for one in totals for (cell, answer), n in one.sql.items()],
+            [((*cell, answer.value), n) for cell, sums in cells for answer, n in sums.sql.items()],
         )
         yield _family(
             "signals_icp_deals",
             "Open deals, by whether they meet all ICP criteria.",
             (*_CELL, "answer"),
-            [((*cell, answer.value), n) for one in totals for (cell, answer), n in one.icp.items()],
+            [((*cell, answer.value), n) for cell, sums in cells for answer, n in sums.icp.items()],
         )
         yield _family(
-            "signals_open_amount",
-            "Money open, in units of the currency.",
-            (*_CELL, "currency"),
-            _amounts(totals),
+            "signals_post_sql_deals",
+            "Deals that reached SQL within 90 days, by whether they still meet its criteria or have closed.",
+            (*_CELL, "answer"),
+            [sample for cell, sums in cells for sample in _of_days(cell, sums.kept_sql)],
         )
+        yield _family(
+            "signals_gate_entries",
+            "Entries into a stage within 90 days, by whether all criteria of its gate held then.",
+            (*_GATE, "answer"),
+            [sample for one in totals for gate, daily in one.gates.items() for sample in _of_days(gate, daily)],
+        )
+        for name, text, amounts in (
+            ("open_amount", "Money open", [(cell, sums.cents) for cell, sums in cells]),
+            ("at_risk_amount", "Money under a critical signal", [(cell, sums.at_risk_cents) for cell, sums in cells]),
+        ):
+            yield _family(
+                f"signals_{name}", f"{text}, in units of the currency.", (*_CELL, "currency"), _amounts(amounts)
+            )
+            yield _family(
+                f"signals_{name}_base",
+                f"{text} in the base currency; currencies without a rate are not in it.",
+                (*_CELL, "currency"),
+                _in_base(amounts, self._exchange),
+            )
         suspect = [(source, hour, n) for one in totals for (source, hour), n in one.suspect.items()]
         yield _family(
             "signals_suspect_deals",
@@ -210,14 +239,24 @@ def _first_hours(suspect: Iterable[tuple[str, int, int]]) -> dict[str, int]:
     return first
 
 
-def _amounts(totals: Iterable[Totals]) -> list[tuple[tuple[str, ...], float]]:
-    sums = [(cell, currency, cents) for one in totals for (cell, currency), cents in one.amount_cents.items() if cents]
+def _amounts(amounts: Iterable[tuple[Cell, Mapping[str, int]]]) -> list[Sample]:
+    sums = [(cell, currency, cents) for cell, by_currency in amounts for currency, cents in by_currency.items()]
     named = set(sorted({currency for _, currency, _ in sums})[:MAX_CURRENCIES])
     return [((*cell, currency if currency in named else OTHER), cents / 100) for cell, currency, cents in sums]
 
 
-def _cells(counts: Iterable[dict[Cell, int]]) -> list[tuple[tuple[str, ...], float]]:
-    return [(tuple(cell), n) for count in counts for cell, n in count.items()]
+def _in_base(amounts: Iterable[tuple[Cell, Mapping[str, int]]], exchange: Exchange) -> list[Sample]:
+    return [
+        ((*cell, exchange.base), cents / 100 * rate)
+        for cell, by_currency in amounts
+        for currency, cents in by_currency.items()
+        if (rate := exchange.rate(currency)) is not None
+    ]
+
+
+def _of_days(labels: tuple[str, ...], daily: Daily) -> list[Sample]:
+    """A sample per day and answer; the family adds the days up."""
+    return [((*labels, answer.value), n) for (_, answer), n in daily.items()]
 
 
 def _family(

@@ -20,11 +20,12 @@ from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
 from signals.emit import Naming, Position, naming_of, signal_of, view_after, view_of
 from signals.episodes import Transition
 from signals.forgetting import last_words
-from signals.indicators import Standing, Totals, standing_after, standing_of
+from signals.indicators import Made, Place, Totals, key_of, places_of
 from signals.judge import Panel, Stored
-from signals.kept import Head, keep, read_head, read_kept, write_kept
+from signals.kept import BY_NONE, Head, keep, read_head, read_kept, write_kept
 from signals.keyed import Keyed
 from signals.rules import Rules
+from signals.standing import Standing, standing_after, standing_of
 from signals.step import Fate, State, step
 from topics.events import (
     DealEvent,
@@ -37,6 +38,8 @@ from topics.events import (
     Tick,
     event_id,
 )
+from topics.indicators import Figures
+from topics.instants import rfc3339
 from topics.signals import Signal
 from topics.views import DealView
 
@@ -78,12 +81,14 @@ def versions_in(store: Keyed) -> tuple[str, ...]:
 class Folded(NamedTuple):
     """What a batch gave: signals in order, the views of the deals that changed, what became of the events.
 
-    A view that is None is that of a deal which is forgotten.
+    A view that is None is that of a deal which is forgotten. `figures`: the indicators that are others now, by their
+    keys on the topic; None where nothing is left to count.
     """
 
     signals: list[Signal]
     views: dict[str, DealView | None]
     fates: Counter[Fate]
+    figures: dict[str, Figures | None]
 
 
 class _Live:
@@ -124,7 +129,6 @@ class Partition:
     ) -> None:
         self._own, self._panels = own, panels or only(own)
         self._store, self._position, self._hot_deals = store, position, hot_deals
-        self.totals = Totals()
         self.known_deals = 0
         #: Each deal that waits for an instant has a place no later than that; a place that is too early, or of a deal
         #: that waits no more, is found out when its time comes.
@@ -140,6 +144,7 @@ class Partition:
         meta = store.get(META_KEY)
         self._meta = Meta() if meta is None else _decode_meta(meta)
         self._meta_written = meta
+        self.totals = Totals(self._meta.tick_us)
         self._panel = self._meta.switches.panel(own, self._panels)
         if not self._meta.switches.events and self._meta.own != own.rules.version:
             self._meta.own, self._meta.own_number = own.rules.version, self._meta.own_number + 1
@@ -200,16 +205,20 @@ class Partition:
         views = self._write()
         said, self._said = self._said, []
         fates, self._fates = self._fates, Counter()
-        return Folded(said, views, fates)
+        return Folded(said, views, fates, self._figures())
 
     def _load(self) -> None:
         heap, epoch = self._heap, self._panel.epoch
+        others: set[Place] = set()
         for key, value in self._store.items():
             if key == META_KEY:
                 continue
             head = read_head(value)
             self.known_deals += 1
-            self.totals.change(None, self._counted(head, value))
+            counted = self._counted(head, value)
+            self.totals.change(None, counted)
+            if counted != head.standing:
+                others |= places_of(head.standing) | places_of(counted)
             if head.due_us is not None:
                 heap.append((head.due_us, key))
             if head.loading:
@@ -219,12 +228,13 @@ class Partition:
         heapq.heapify(heap)
         self._most_places = 2 * len(heap) + _SPARE_PLACES
         self._behind.sort(reverse=True)
+        self.totals.touched = others  # the topic says of all others what they are
 
     def _counted(self, head: Head, value: bytes) -> Standing | None:
         """What a deal in the store counts for; asked anew where that was by other definitions of the worker's own."""
-        if head.epoch or head.by == self._meta.own_number:
+        if head.by == self._meta.own_number or (head.epoch and head.by != BY_NONE):
             return head.standing
-        return standing_of(self._panel.of(0).rules, read_kept(value).state.now)
+        return standing_of(self._panel.of(head.epoch).rules, read_kept(value).state.now)
 
     def _ticked(self, stored: Stored, tick: Tick) -> None:
         if tick.at_us <= self._meta.tick_us:
@@ -234,6 +244,7 @@ class Partition:
         # A load whose lease is over is dead; history that comes without a lease belongs to a load that has ended.
         for source in sorted(source for source in {*leases, *self._loading} if leases.get(source, 0) < tick.at_us):
             self._load_ended(Stored(_load_end(source, tick), stored.offset), _load_end(source, tick))
+        self.totals.pass_to(tick.at_us)
         self._visit_due(stored, tick.at_us)
         self._sweep(stored)
         recent = self._meta.switches.recent(tick.at_us)
@@ -419,6 +430,16 @@ class Partition:
             self._store.put(META_KEY, meta)
             self._meta_written = meta
         return views
+
+    def _figures(self) -> dict[str, Figures | None]:
+        """The indicators that are others than they were, in the order of their keys."""
+        touched, self.totals.touched = self.totals.touched, set()
+        if not touched:
+            return {}
+        tick_us = self._meta.tick_us
+        made = Made(self.number, rfc3339(tick_us) if tick_us else "", self.version)
+        weights = self._panel.rules.playbook.hygiene
+        return dict(sorted((key_of(self.number, one), self.totals.figures(one, made, weights)) for one in touched))
 
     def _forget(self, live: _Live) -> None:
         self._store.put(live.key, None)

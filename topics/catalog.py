@@ -78,6 +78,7 @@ DEAL_EVENTS = "deal.events"
 DEFINITIONS = "definitions"
 DEAL_SIGNALS = "deal.signals"
 DEAL_CURRENT = "deal.current"
+PIPELINE_INDICATORS = "pipeline.indicators"
 REJECTED = "crm.rejected"
 ALERT_ACTIONS = "alert.actions"
 ALERT_INBOX = "alert.inbox"
@@ -140,6 +141,15 @@ TOPICS: tuple[Topic, ...] = (
         max_message_bytes=DEAL_MAX_BYTES,
         doc="the present state of each deal with its open signals",
         personal="as deal.signals, and every mapped field of the deal",
+    ),
+    Topic(
+        PIPELINE_INDICATORS,
+        "sort, partition and labels",
+        "Figures",
+        _COMPACT,
+        None,
+        doc="sums of the pipeline by cell, gate and owner, of one partition of deal.events each",
+        personal="names and ids of sellers with what is open on their deals; no deal, no buyer",
     ),
     Topic(
         REJECTED,

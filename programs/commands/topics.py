@@ -27,6 +27,7 @@ from topics.catalog import (
     DEAL_SIGNALS,
     DEFINITIONS,
     PEOPLE_EVENTS,
+    PIPELINE_INDICATORS,
     REJECTED,
     ROUTE_PREFIX,
     Topic,
@@ -34,6 +35,7 @@ from topics.catalog import (
 from topics.codec import schema_of
 from topics.definitions import Definition
 from topics.events import DealEvent, PeopleEvent
+from topics.indicators import Figures
 from topics.rejections import Rejection
 from topics.signals import Signal
 from topics.views import DealView
@@ -155,6 +157,7 @@ _VALUES: dict[str, object] = {
     DEFINITIONS: Definition,
     DEAL_SIGNALS: Signal,
     DEAL_CURRENT: DealView,
+    PIPELINE_INDICATORS: Figures,
     REJECTED: Rejection,
     ALERT_ACTIONS: Action,
     ALERT_INBOX: Told,

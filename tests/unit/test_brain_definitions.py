@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -35,6 +34,7 @@ from tests.unit.brain_story import (
 from tests.unit.brain_story import tick as tick_at
 from tests.unit.brain_streams import Arrival, arrivals, calm_histories, examples, partition_logs, sparse_histories
 from tests.unit.definition_panels import OWN, VERSIONS, panels, switch_to
+from tests.unit.partition_sums import figures
 from topics.codec import encode
 from topics.events import DealEvent, DefinitionsChanged, Tick
 from topics.instants import DAY_US, MINUTE_US, parse_rfc3339
@@ -500,9 +500,7 @@ def test_sums_are_a_recount_by_each_deals_own_definitions(log: list[DealEvent]) 
     for one in stored(log):
         partition.fold([one])
     again = a_partition(store)
-    assert {name: +Counter(part) for name, part in vars(again.totals).items()} == {
-        name: +Counter(part) for name, part in vars(partition.totals).items()
-    }
+    assert figures(again.totals) == figures(partition.totals)
     assert (again.version, again.switched) == (partition.version, partition.switched)
 
 

@@ -8,12 +8,16 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from signals.indicators import Answer, Cell, Standing, Totals, standing_after, standing_of
-from tests.unit.brain_story import PANEL, SOURCE, at, changed, created, full_record, gap, history, removed
+from signals.indicators import Made, Totals
+from signals.money import Exchange
+from signals.standing import Cell, Entered, OwnedBy, Standing, standing_after, standing_of
+from tests.unit.brain_story import PANEL, SOURCE, at, changed, created, full_record, gap, history, intent, removed
 from tests.unit.brain_streams import examples, histories
 from topics.events import DealEvent
-from topics.instants import HOUR_US
+from topics.indicators import WINDOW_DAYS, OwnerFigures
+from topics.instants import DAY_US, HOUR_US, MINUTE_US
 from topics.signals import Kind, Severity
+from topics.standing import Answer
 
 RULES = PANEL.rules
 
@@ -22,6 +26,7 @@ def standing(*events: DealEvent, until: int = at(0)) -> Any:  # noqa: ANN401 - t
     return standing_of(RULES, history(events, max(until, events[-1].at_us))[0])
 
 
+MET = Answer.MET
 FULL: dict[str, Any] = {"amount": 1500.5, "currency": "EUR", "owner_id": "u1", "budget": True, "need": True}
 
 ROWS: list[tuple[str, str, object, dict[str, Any]]] = [
@@ -63,7 +68,7 @@ def test_before_sql_nothing_is_asked() -> None:
     ids=["closed", "in a stage that nobody defined", "removed"],
 )
 def test_only_open_deals_count(last: DealEvent) -> None:
-    assert standing(created(at(0), stage="Demo"), last) is None
+    assert standing(created(at(0), stage="Lead"), last) is None
 
 
 def test_a_deal_past_its_corridor_counts_even_while_it_is_suspect() -> None:
@@ -102,15 +107,112 @@ def test_what_is_taken_away_is_what_was_added() -> None:
         totals.change(first, second)
         totals.change(second, first)
         totals.change(first, None)
-    assert {figure for sums in vars(totals).values() for figure in sums.values()} == {0}
+    assert not any([totals.cells, totals.owners, totals.gates, totals.signals, totals.suspect])
 
 
 def test_amounts_are_summed_in_cents() -> None:
     totals = Totals()
     for _ in range(3):
         totals.change(None, standing(created(at(0), stage="Lead", amount=0.1, currency="EUR")))
-    assert totals.amount_cents == {(Cell("Sales", "small", ""), "EUR"): 30}
-    assert totals.open_deals == {Cell("Sales", "small", ""): 3}
+    ((cell, sums),) = totals.cells.items()
+    assert (cell, sums.cents, sums.open_deals) == (Cell("Sales", "small", ""), {"EUR": 30}, 3)
+
+
+KEPT: list[tuple[str, list[DealEvent], Answer | None]] = [
+    ("one that never reached SQL", [changed(at(1), need=True)], None),
+    ("one that meets the criteria", [changed(at(1), stage="Demo", budget=True, need=True)], Answer.MET),
+    ("one that goes on", [changed(at(1), stage="Demo", budget=True, need=True), changed(at(2), stage="Proposal")], MET),
+    ("one that lost a field", [changed(at(1), stage="Demo", **FULL), changed(at(2), need=None)], Answer.NOT_MET),
+    ("one that fell back", [changed(at(1), stage="Demo", **FULL), changed(at(2), stage="Lead")], Answer.NOT_MET),
+    ("one of which a field was never heard", [changed(at(1), stage="Demo", budget=True)], Answer.UNKNOWN),
+    ("one that was won", [changed(at(1), stage="Demo", need=False), changed(at(2), stage="Won")], Answer.MET),
+]
+
+
+@pytest.mark.parametrize(("events", "kept"), [row[1:] for row in KEPT], ids=[row[0] for row in KEPT])
+def test_a_deal_that_reached_sql_kept_to_it_or_not(events: list[DealEvent], kept: Answer | None) -> None:
+    found = standing(created(at(0), stage="Lead", owner_id="u1"), *events)
+    assert found.kept_sql == (None if kept is None else (at(1) // DAY_US, kept))
+
+
+def test_a_deal_that_fell_back_before_it_was_closed_counts_no_more_once_it_is_removed() -> None:
+    assert standing(created(at(0), stage="Demo"), changed(at(1), stage="Lead"), removed(at(2))) is None
+
+
+ENTRY = at(1) // DAY_US
+GATES: list[tuple[str, dict[str, Any], list[Entered]]] = [
+    ("all criteria hold", {"need": True}, [Entered("Sales", "Demo", "South", ENTRY, Answer.MET)]),
+    ("one does not", {"need": False}, [Entered("Sales", "Demo", "South", ENTRY, Answer.NOT_MET)]),
+    ("one is unknown", {}, [Entered("Sales", "Demo", "South", ENTRY, Answer.UNKNOWN)]),
+]
+
+
+@pytest.mark.parametrize(("fields", "entered"), [row[1:] for row in GATES], ids=[row[0] for row in GATES])
+def test_an_entry_counts_as_its_gate_was_found(fields: dict[str, Any], entered: list[Entered]) -> None:
+    deal = [created(at(0), stage="Lead", owner_id="u1", **fields), changed(at(1), stage="Demo")]
+    assert list(standing(*deal, until=at(1) + MINUTE_US).entered) == []
+    assert list(standing(*deal, until=at(1) + MINUTE_US + 1).entered) == entered
+    later = [changed(at(2), need=True, owner_id="u2"), changed(at(3), stage="Won")]
+    assert list(standing(*deal, *later).entered) == entered
+
+
+def test_a_stage_without_criteria_has_no_gate_and_the_values_of_the_settle_time_count() -> None:
+    deal = [created(at(0), stage="Demo"), changed(at(1), stage="Lead"), changed(at(2), stage="Demo")]
+    settled = changed(at(2) + MINUTE_US, need=True)
+    assert [one.answer for one in standing(*deal, settled, until=at(3)).entered] == [Answer.MET]
+    assert [one.answer for one in standing(*deal, until=at(3)).entered] == [Answer.UNKNOWN]
+
+
+def test_money_is_at_risk_under_a_critical_signal_only() -> None:
+    totals = Totals()
+    safe = standing(created(at(0), stage="Demo", **FULL), until=at(4))
+    assert {severity for _, severity in safe.signals} == {Severity.WARNING}
+    totals.change(None, safe)
+    totals.change(None, standing(created(at(0), stage="Demo", **{**FULL, "need": False})))
+    ((_, sums),) = totals.cells.items()
+    assert (sums.cents, sums.at_risk_cents) == ({"EUR": 300_100}, {"EUR": 150_050})
+
+
+def test_an_owner_has_deals_and_what_deviates_on_them() -> None:
+    totals, ana = Totals(), OwnedBy("u1", "Ana", "South")
+    totals.change(None, standing(created(at(0), stage="Demo", **{**FULL, "need": False}), until=at(4)))
+    totals.change(None, standing(created(at(0), stage="Lead", owner_id="u1"), intent(at(1))))
+    assert totals.figures(ana, Made(2, "", "v"), RULES.playbook.hygiene) == OwnerFigures(
+        partition=2,
+        owner_id="u1",
+        owner="Ana",
+        team="South",
+        open_deals=2,
+        deviations={"contact_gap": 1, "sql_unqualified": 1},
+        weight=35.0,
+        score=82.5,
+        as_of="",
+        playbook="v",
+    )
+
+
+def test_what_was_reached_on_the_first_day_of_the_window_counts_until_the_day_is_over() -> None:
+    totals = Totals(at(1))
+    totals.change(None, standing(created(at(0), stage="Lead", amount=5.0), changed(at(1) + 7, stage="Demo", **FULL)))
+    totals.touched.clear()
+    ((cell, sums),) = totals.cells.items()
+    totals.pass_to(at(1 + WINDOW_DAYS + 1) - 1)
+    assert (sums.kept_sql.total(), totals.touched) == (1, set())
+    totals.pass_to(at(1 + WINDOW_DAYS + 1))
+    assert (sums.kept_sql.total(), totals.touched, sums.open_deals) == (0, {cell}, 1)
+
+
+def test_the_figures_of_a_cell_are_gone_when_nothing_is_left_to_count() -> None:
+    totals, one = Totals(), standing(created(at(0), stage="Lead", owner_id="u1"))
+    totals.change(None, one)
+    totals.change(one, None)
+    assert totals.touched == {one.cell, one.owner}
+    assert [totals.figures(place, Made(0, "", ""), RULES.playbook.hygiene) for place in totals.touched] == [None, None]
+
+
+def test_amounts_in_base_currency_are_those_that_have_a_rate() -> None:
+    euros = Exchange("EUR", {"USD": 0.9})
+    assert [euros.in_base(10.0, currency) for currency in ("EUR", "", "USD", "CHF")] == [10.0, 10.0, 9.0, None]
 
 
 @given(histories)

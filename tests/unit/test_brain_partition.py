@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from playbook.model import Playbook
 from signals.emit import Position, view_of
-from signals.indicators import Cell, Totals, standing_of
+from signals.indicators import Totals
 from signals.judge import Panel, Stored, panel_of
 from signals.kept import read_head, read_kept
 from signals.keyed import DictStore
 from signals.partition import HOT_DEALS, META_KEY, Folded, Partition
 from signals.rules import Rules
+from signals.standing import Cell, standing_of
 from signals.step import Fate, State
 from tests.unit.brain_story import (
     PANEL,
@@ -33,6 +34,7 @@ from tests.unit.brain_story import (
     tick,
 )
 from tests.unit.brain_streams import examples, partition_logs
+from tests.unit.partition_sums import figures
 from topics.codec import encode
 from topics.events import DealEvent
 from topics.signals import Resolution, Signal, Step
@@ -61,16 +63,11 @@ def states(store: DictStore) -> dict[str, State]:
     return {key.decode(): read_kept(value).state for key, value in store.items() if key != META_KEY}
 
 
-def recount(store: DictStore) -> Totals:
-    totals = Totals()
+def recount(store: DictStore, at_us: int = 0) -> Totals:
+    totals = Totals(at_us)
     for state in states(store).values():
         totals.change(None, standing_of(PANEL.rules, state.now))
     return totals
-
-
-def figures(totals: Totals) -> dict[str, Counter[object]]:
-    """The sums that are not zero."""
-    return {name: +Counter(part) - Counter() for name, part in vars(totals).items()}
 
 
 @given(partition_logs(), st.lists(st.integers(0, 80), max_size=12))
@@ -93,7 +90,7 @@ def test_sums_kept_by_difference_equal_a_recount_after_every_event(log: list[Dea
     partition = a_partition(store)
     for one in stored(log):
         partition.fold([one])
-        assert figures(partition.totals) == figures(recount(store))
+        assert figures(partition.totals) == figures(recount(store, partition.tick_us))
     assert figures(a_partition(store).totals) == figures(partition.totals)
 
 
@@ -157,11 +154,11 @@ def test_sums_are_by_the_definitions_of_the_worker_that_serves_also_of_deals_tha
     )
     other = panel_of(Rules(_renamed(PANEL.rules.playbook), "another"))
     partition = a_partition(store, panel=other)
-    assert {cell.pipeline for cell, count in partition.totals.open_deals.items() if count} == {"Other"}
+    assert {cell.pipeline for cell in partition.totals.cells} == {"Other"}
     partition.fold([Stored(changed(at(1), D1, amount=700.0), 2)])
     for served in (partition, a_partition(store, panel=other)):
-        assert figures(served.totals)["open_deals"] == {Cell("Other", "small", ""): 2}
-        assert sum(served.totals.amount_cents.values()) == 70_500
+        ((cell, sums),) = served.totals.cells.items()
+        assert (cell, sums.open_deals, sums.cents) == (Cell("Other", "small", ""), 2, {"": 70_500})
 
 
 def _renamed(playbook: Playbook) -> Playbook:
@@ -285,7 +282,7 @@ def test_a_gap_reaches_a_deal_that_came_in_the_same_batch() -> None:
 def test_a_tick_that_does_not_move_time_on_is_nothing() -> None:
     partition = a_partition()
     partition.fold(stored([created(at(0), D1, stage="Lead"), tick(at(30))]))
-    assert partition.fold([Stored(tick(at(30)), 7), Stored(tick(at(29)), 8)]) == Folded([], {}, Counter())
+    assert partition.fold([Stored(tick(at(30)), 7), Stored(tick(at(29)), 8)]) == Folded([], {}, Counter(), {})
     assert partition.tick_us == at(30)
 
 
@@ -338,7 +335,7 @@ def test_what_a_forgotten_deal_is_told_later_makes_it_anew_also_in_the_same_batc
 def test_to_forget_a_deal_that_is_not_known_or_that_is_being_loaded_is_no_trouble() -> None:
     store = DictStore()
     partition = a_partition(store)
-    assert partition.fold([Stored(forgotten(at(0), D1), 0)]) == Folded([], {}, Counter())
+    assert partition.fold([Stored(forgotten(at(0), D1), 0)]) == Folded([], {}, Counter(), {})
     partition.fold(stored([load_started(at(0), at(50)), backfill(created(at(1), D1, stage="Lead"))]))
     assert partition.fold([Stored(forgotten(at(2), D1), 5), Stored(load_ended(at(3)), 6)]).views == {D1: None}
     assert states(store) == {}
