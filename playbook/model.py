@@ -87,8 +87,8 @@ class Intent(Part):
 class Route(Part):
     """Which high intents go to the routing topic route.<name>, beside those that name it themselves.
 
-    `when` is CEL over `intent` (its name), `event` (the engagement's `kind` and data) and `deal` (id, name, owner, team,
-    pipeline, stage, segment, amount, currency; empty for an intent without a deal).
+    `when` is CEL over `intent` (its name), `event` (the engagement's `kind` and data) and `deal` (id, name, owner,
+    team, pipeline, stage, segment, amount, currency; empty for an intent without a deal).
     """
 
     name: Slug
@@ -172,6 +172,9 @@ class Playbook(Part):
     calendars: tuple[Calendar, ...] = ()
     fallback_channel: str | None = Field(default=None, description="the Slack channel for what has no owner")
     revops_channel: str | None = None
+    revops: tuple[Name, ...] = Field(
+        default=(), description="owners, by their names, who may act on every deal's alerts and make exceptions"
+    )
     responses: dict[Kind, Response] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
     signals: SignalSettings = SignalSettings()

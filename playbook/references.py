@@ -234,6 +234,7 @@ def _owners(book: Part) -> Iterator[Finding]:
             yield owner.at("lead"), f"no owner is named {lead!r}"
         elif _leads_back(owner.text("name"), leads):
             yield owner.at("lead"), "leads in a circle back to the owner"
+    yield from ((path, f"no owner is named {name!r}") for path, name in book.texts("revops") if name not in names)
 
 
 def _meant_by(owner: Part) -> Iterator[Named]:
