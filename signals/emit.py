@@ -140,7 +140,7 @@ def view_of(
     contact = deal.last_contact(watch.now_us)
     entry = deal.entries[-1] if deal.entries else None
     stage = rules.stage(deal, entry.stage) if entry is not None and not deal.removed else None
-    cycle_us = rules.cycle_us(rules.segment(deal.fields))
+    cycle_us = None if stage is None else rules.corridor(stage, rules.segment(deal.fields)).limit_us
     return DealView(
         key=deal.key,
         source=deal.source,

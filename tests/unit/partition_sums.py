@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from signals.indicators import Made, Place, Totals, key_of
 from tests.unit.brain_story import PANEL
+from topics.indicators import Figures
 
-_MADE = Made(0, "", "")
 
-
-def figures(totals: Totals) -> dict[object, object]:
-    """What the topic says of every place, and the sums that are metrics only."""
+def places_said(totals: Totals, partition: int = 0) -> dict[str, Figures | None]:
+    """What the topic says of every place, but for when it was said and by which definitions."""
+    made, weights = Made(partition, "", ""), PANEL.rules.playbook.hygiene
     places: list[Place] = [*totals.cells, *totals.gates, *totals.owners]
-    weights = PANEL.rules.playbook.hygiene
-    said: dict[object, object] = {key_of(0, place): totals.figures(place, _MADE, weights) for place in places}
-    return {**said, "signals": dict(totals.signals), "suspect": dict(totals.suspect)}
+    return {key_of(partition, place): totals.figures(place, made, weights) for place in places}
+
+
+def figures(totals: Totals) -> dict[str, object]:
+    """The same, and the sums that are metrics only."""
+    return {**places_said(totals), "signals": dict(totals.signals), "suspect": dict(totals.suspect)}

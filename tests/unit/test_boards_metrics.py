@@ -38,6 +38,7 @@ BOUNDED = {
     "segment": "the playbook",
     "team": "the playbook",
     "route": "the playbook",
+    "stage": "the playbook",
     "currency": "three letters",
     "topic": "the catalogue",
     "partition": "the topics",

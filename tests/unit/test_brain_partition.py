@@ -34,9 +34,10 @@ from tests.unit.brain_story import (
     tick,
 )
 from tests.unit.brain_streams import examples, partition_logs
-from tests.unit.partition_sums import figures
+from tests.unit.partition_sums import figures, places_said
 from topics.codec import encode
 from topics.events import DealEvent
+from topics.indicators import Figures
 from topics.signals import Resolution, Signal, Step
 
 POSITION = Position("deal.events", 3)
@@ -92,6 +93,21 @@ def test_sums_kept_by_difference_equal_a_recount_after_every_event(log: list[Dea
         partition.fold([one])
         assert figures(partition.totals) == figures(recount(store, partition.tick_us))
     assert figures(a_partition(store).totals) == figures(partition.totals)
+
+
+@given(partition_logs(), st.lists(st.integers(0, 80), max_size=12))
+@examples(20)
+def test_the_topic_of_indicators_holds_a_recount_after_every_batch_and_restart(
+    log: list[DealEvent], cuts: list[int]
+) -> None:
+    store, topic = DictStore(), dict[str, Figures | None]()
+    bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
+    for begin, end in pairwise(bounds):
+        partition = a_partition(store)
+        for key, said in partition.fold(stored(log)[begin:end]).figures.items():
+            topic[key] = said
+        found = {key: msgspec.structs.replace(one, as_of="", playbook="") for key, one in topic.items() if one}
+        assert found == places_said(recount(store, partition.tick_us), POSITION.partition)
 
 
 @given(partition_logs())
