@@ -18,7 +18,7 @@ from engine.settings import Broker
 from programs.startup import prepare
 from signals.intents import intents_of
 from signals.joining.joiner import Joiner
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, compared
 from signals.keyed import DictStore
 from signals.replay import heard
 from signals.simulate import Options, simulate
@@ -46,7 +46,7 @@ def deal_events(deals: int = DEALS, days: int = DAYS, seed: int = SEED) -> Itera
     ready = prepare({}, Path("/nonexistent"))
     parsers = {source.name: parser(source) for source in ready.sources}
     joiner = Joiner(intents_of(ready.playbook.playbook, ready.playbook.hash), DictStore())
-    ties = Ties(ready.sources)
+    ties = Ties(ready.sources, compared(ready.playbook.playbook))
     options = Options(seed=seed, deals=deals, days=days, start_ms=START_MS, playbook=ready.playbook.playbook)
     for number, emitted in enumerate(simulate(options)):
         for outcome in parsers[emitted.source](emitted.record):

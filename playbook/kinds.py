@@ -128,7 +128,7 @@ class Junk(Switch):
         default=("n/a", "na", "none", "null", "tbd", "tbc", "todo", "test", "asdf", "qwerty", "unknown", "-", "?"),
         description="compared without case and outer space; a run of one character counts, too",
     )
-    min_repeats: int = Field(default=3, ge=2, description="the owner's same text on so many deals")
+    min_repeats: int = Field(default=3, ge=2, le=10, description="the owner's same text on so many open deals")
     fields: tuple[FieldName, ...] = Field(default=(), description="looked at beside the stages' required fields")
     repeated: tuple[FieldName, ...] = Field(default=("next_step",), description="texts that are compared across deals")
 

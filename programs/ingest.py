@@ -15,11 +15,11 @@ import msgspec
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.state import Store
 from programs.lines import Sparing, place_of
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, values_of
 from signals.metrics import InputMetrics
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, RAW_PREFIX, REJECTED
 from topics.codec import encode
-from topics.events import CONTROLS, AnyEvent, LoadEnded, LoadStarted, PeopleEvent
+from topics.events import CONTROLS, AnyEvent, LoadEnded, LoadStarted, PeopleEvent, ValueSeen
 from topics.outcomes import Accepted, Outcome, Parser, RawRecord, Rejected, Silent
 from topics.rejections import Position, rejections_of
 from topics.sources.health import SourceHealth
@@ -28,6 +28,8 @@ from topics.sources.source import Source
 
 #: A header of raw records: `backfill` marks history that is being loaded.
 ORIGIN_HEADER = "signals-origin"
+#: Values of stages, pipelines and categories that a processor remembers having passed on; they are sent again above it.
+MAX_VALUES = 4096
 
 
 said = Sparing("ingest")
@@ -66,6 +68,7 @@ class Ingest:
     ) -> None:
         self._sources, self._parsers, self._ties = sources, parsers, ties
         self._health, self._metrics = health, metrics
+        self._values: set[tuple[str, str]] = set()
 
     async def process(self, batch: Batch) -> Sequence[Output]:
         """The events of a batch, and its rejects. A source that is paused waits here until the program starts anew."""
@@ -86,6 +89,7 @@ class Ingest:
                     for event in events:
                         outputs.append(_placed(event, record.timestamp_us))
                         outputs += [_placed(tie, record.timestamp_us) for tie in self._ties.of(event)]
+                        outputs += [_placed(value, record.timestamp_us) for value in self._new_values(event)]
                 elif isinstance(outcome, Rejected):
                     refused = True
             if refused:
@@ -93,6 +97,19 @@ class Ingest:
         self._health.note(source.key, all_outcomes)
         self._count(source.key, all_outcomes)
         return outputs
+
+    def _new_values(self, event: AnyEvent) -> Iterator[ValueSeen]:
+        """The values that were not passed on yet.
+
+        Who serves the partition next passes them on again, not knowing which batches were committed.
+        """
+        for value in values_of(event):
+            what = (value.key, value.pipeline)
+            if what not in self._values:
+                if len(self._values) >= MAX_VALUES:
+                    self._values.clear()
+                self._values.add(what)
+                yield value
 
     def _count(self, source: str, outcomes: Iterable[Outcome]) -> None:
         """Count a batch's rows: a metric's label is looked up once per batch, not once per row."""
@@ -150,13 +167,13 @@ def _placed(event: AnyEvent, timestamp_us: int) -> Output:
 
 
 class MakeIngest:
-    """Makes the processors of one process; parsers are compiled once."""
+    """Makes the processors of one process; parsers are compiled once. `compared`: see `Ties`."""
 
-    def __init__(self, sources: Iterable[Source], metrics: InputMetrics) -> None:
+    def __init__(self, sources: Iterable[Source], metrics: InputMetrics, compared: Iterable[str] = ()) -> None:
         self.sources = {RAW_PREFIX + source.name: source for source in sources}
         self.health = Health()
         self._parsers = {topic: parser(source) for topic, source in self.sources.items()}
-        self._ties = Ties(self.sources.values())
+        self._ties = Ties(self.sources.values(), compared)
         self._metrics = metrics
 
     def __call__(self, _partition: int, _store: Store) -> Ingest:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from heapq import merge
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +28,7 @@ from signals.emit import view_of
 from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, joined_at_once, judged, share_of
 from signals.intents import intents_of
 from signals.joining.joiner import HOPS, hop_of
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, compared
 from signals.judge import Stored, Watch, panel_of
 from signals.replay import steps_of
 from signals.rules import Rules
@@ -63,7 +64,10 @@ class Plan(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a replay gave: JSON lines of signals in order and of deals by key, each to be read once; and the figures."""
+    """What a replay gave: JSON lines of signals in order and of deals by key, and stays; each to be read once.
+
+    And the figures.
+    """
 
     signals: Iterator[bytes]
     views: Iterator[bytes]
@@ -93,10 +97,10 @@ def replayed(path: Path, plan: Plan, jobs: int) -> Iterator[Result]:
 
 
 def _at_once(path: Path, plan: Plan) -> Result:
-    rules = Rules(plan.playbook, plan.version, plan.sources)
+    rules = _rules(plan)
     intents = intents_of(rules.playbook, rules.version)
     parsers = [parser(source) for source in plan.sources]
-    reading = Reading(intents, Ties(plan.sources))
+    reading = Reading(intents, Ties(plan.sources, compared(plan.playbook)))
     for piece in pieces(path, plan.sources):
         parse = parsers[piece.source]
         for offset, record in piece.records():
@@ -181,7 +185,7 @@ class WasJoined(NamedTuple):
 
 
 class WasJudged(NamedTuple):
-    """Where the signals and the deals' views are."""
+    """Where the signals, and the deals' views and stays are."""
 
     said: Path
     views: Path | None
@@ -200,9 +204,9 @@ class Worker:
 
     def __init__(self, plan: Plan, folder: Path, shares: int) -> None:
         self._folder, self._shares, self._plan = folder, shares, plan
-        self._rules = Rules(plan.playbook, plan.version, plan.sources)
+        self._rules = _rules(plan)
         self._panel = panel_of(self._rules)
-        self._intents, self._ties = intents_of(plan.playbook, plan.version), Ties(plan.sources)
+        self._intents, self._ties = intents_of(plan.playbook, plan.version), Ties(plan.sources, compared(plan.playbook))
         self._parsers = [parser(source) for source in plan.sources]
 
     def __call__(self, task: Task) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from alerts.metrics import Metrics
+from alerts.metrics import ForwardMetrics, Metrics
 from engine.batches import BatchApp, attach, build_app
 from engine.clock import ClockPlan, Upstream, add_clock
 from engine.records import Output
@@ -29,6 +29,7 @@ from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 from topics.catalog import (
     ALERT_LEDGER,
     DEAL_EVENTS,
+from signals.joining.ties import compared
     PEOPLE_EVENTS,
     STATE_DETECT,
     STATE_FANOUT,
@@ -48,7 +49,8 @@ def _app(ready: Ready, name: str, servers: str) -> BatchApp:
 def ingest(ready: Ready, servers: str) -> BatchApp:
     """crm.raw.* -> deal.events, people.events, crm.rejected; and the clock."""
     app = _app(ready, "ingest", servers)
-    make = MakeIngest(ready.sources, InputMetrics(app.registry, [source.key for source in ready.sources]))
+    metrics = InputMetrics(app.registry, [source.key for source in ready.sources])
+    make = MakeIngest(ready.sources, metrics, compared(ready.playbook.playbook))
     raw = tuple(sorted(make.sources))
     attach(app, raw, make, state_topic=None)
     app.ready_checks["sources"] = make.health.not_ready
@@ -101,7 +103,7 @@ def route(ready: Ready, servers: str) -> BatchApp:
 
 
 def notify(ready: Ready, servers: str) -> BatchApp:
-    """deal.signals -> alert.inbox -> alert.outbox, alert.log."""
+    """deal.signals, alert.actions -> alert.inbox -> alert.outbox, alert.log; and the clock of alert.inbox."""
     app = _app(ready, "notify", servers)
     metrics = Metrics(app.registry)
     fanout = functools.partial(make_fanout, _published(ready, app), metrics)

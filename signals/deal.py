@@ -25,6 +25,7 @@ from topics.events import (
     RelatedChanged,
     Scalar,
     SourceGap,
+    TextRepeated,
 )
 from topics.instants import DAY_US, iso_day
 
@@ -42,6 +43,7 @@ MAX_HANDOVERS = 8
 MAX_OUTBOUND = 8
 #: A longer text is cut where it is kept as what stood in a field before.
 MAX_BEFORE = 80
+MAX_REPEATS = 16
 #: The names whose last change is kept (`Deal.changed`): what people work on, and who works on it.
 WATCHED = frozenset({"stage", "amount", "close_date", "next_step", "owner_id", "lifecycle"})
 #: The same of what the deal holds of its owner, which the owner's record tells.
@@ -55,6 +57,7 @@ STATUS = "*status"
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A causing event: its id, its offset in the deal's partition, and its ordinal among the deal's folded events."""
+REPEATED = "*repeated"
 
     event: str
     offset: int
@@ -165,7 +168,10 @@ class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class IntentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A high-intent event on the deal, the first of its kind in its window: a page reloaded says nothing new."""
+    """A high-intent event on the deal, the first of its kind in its window: a page reloaded says nothing new.
+
+    `data`: what the engagement said, as far as it is short; who routes it may ask for it.
+    """
 
     intent: str
     at_us: int
@@ -174,6 +180,7 @@ class IntentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folded facts of one deal.
+    data: dict[str, Scalar] = {}
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
     order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
@@ -215,6 +222,7 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def deal_id(self) -> str:
         """The deal's id at its source."""
         return self.key[len(self.source) + 1 :]
+    repeats: dict[str, int] = {}
 
     @property
     def muted(self) -> bool:
@@ -270,6 +278,7 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
             older_meeting=self.last_meeting(_EVER_US),
             older_outbound=(),
         )
+            repeats={},
 
 
 def _later(last: Contact | None, activity: Activity, at_us: int) -> Contact | None:
@@ -296,6 +305,7 @@ _INTENTS: Touched = (INTENTS,)
 def is_true(value: Scalar) -> bool:
     """Whether a binary field is true: the CRM's true, or the words that exports write for it."""
     if isinstance(value, str):
+_REPEATED: Touched = (REPEATED,)
         return value.strip().lower() in _TRUE
     return value is True or value == 1
 
@@ -348,7 +358,7 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
     if deal.heard_us is None and not event.undated:
         changes["heard_us"] = event.at_us
     watched = [name for name in touched if name in WATCHED]
-    if watched:
+    if watched and not event.undated:
         _fold_watched(deal, event, mark, watched, changes)
     created = _created(deal, event, mark)
     if created:
@@ -366,8 +376,12 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
 def _fold_watched(deal: Deal, event: DealChanged, mark: Mark, watched: list[str], changes: dict[str, Any]) -> None:
     """What is kept of a change of watched fields: a field that is heard of for the first time need not have changed."""
     fields = deal.fields
-    known = fields.keys() if event.full or event.created or event.undated else None
-    changed = {name: _change(deal, event, name, mark) for name in watched if known is None or name in known}
+    news = event.full or event.created
+    changed = {
+        name: _change(deal, event, name, mark)
+        for name in watched
+        if not news or name in fields or (name == "owner_id" and not event.fields[name])
+    }
     if changed:
         changes["changed"] = deal.changed | changed
     if "owner_id" in watched and deal.changed:  # what was known of another owner went with the fields
@@ -590,6 +604,17 @@ def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:
     return _replace(deal, intents=(*deal.intents, seen)[-MAX_INTENTS:], n=deal.n + 1), _INTENTS
 
 
+def _fold_repeated(deal: Deal, event: TextRepeated, _offset: int) -> Evolved:
+    if event.deals is None:  # what was said is taken back
+        return _replace(deal, n=deal.n + 1), _NOTHING
+    repeats = {what: deals for what, deals in deal.repeats.items() if what != event.what}
+    if event.deals > 1:
+        repeats[event.what] = event.deals
+        if len(repeats) > MAX_REPEATS:
+            del repeats[next(iter(repeats))]
+    return _replace(deal, repeats=repeats, n=deal.n + 1), _REPEATED
+
+
 _FOLDS: dict[type[Event], Callable[[Deal, Any, int], Evolved]] = {
     DealChanged: _fold_changed,
     DealRemoved: _fold_removed,
@@ -600,3 +625,4 @@ _FOLDS: dict[type[Event], Callable[[Deal, Any, int], Evolved]] = {
     RelatedChanged: _fold_related,
     IntentSeen: _fold_intent,
 }
+    TextRepeated: _fold_repeated,

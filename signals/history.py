@@ -28,7 +28,7 @@ from signals.intents import Intents
 from signals.joining.alone import intent_on_deal
 from signals.joining.joiner import HOPS, Joiner, ToHub, hop_of, record_of
 from signals.joining.records import change_of, in_order
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, values_of
 from signals.judge import Panel, Stored, Watch, run
 from signals.keyed import DictStore
 from signals.rules import Rules
@@ -38,6 +38,7 @@ from topics.events import (
     ActivityChanged,
     AnyEvent,
     DealChanged,
+    DealEvent,
     EngagementSeen,
     LoadEnded,
     LoadStarted,
@@ -46,6 +47,7 @@ from topics.events import (
     PersonChanged,
     RelationChanged,
     SourceGap,
+    ValueSeen,
 )
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.signals import Cause, Signal
@@ -58,7 +60,7 @@ _BEFORE_ALL = FIRST_US - 1
 class StoredPeople(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event of an activity, a person, an account or what ties them, and where its record stands."""
 
-    event: ActivityChanged | RelationChanged | PersonChanged | AccountChanged | EngagementSeen
+    event: ActivityChanged | RelationChanged | PersonChanged | AccountChanged | EngagementSeen | ValueSeen
     offset: int
 
 
@@ -131,6 +133,8 @@ class Reading:
         self.people: list[list[list[StoredPeople]]] = [[[] for _ in range(shares)] for _ in range(HOPS)]
         self.gaps: list[Stored] = []
         self._last_us = _BEFORE_ALL
+        #: Of each value and pipeline the place of the first that was seen so far.
+        self._values: dict[tuple[str, str], tuple[int, int, int, str]] = {}
 
     @property
     def last_us(self) -> int | None:
@@ -160,22 +164,34 @@ class Reading:
         if event.at_us > self._last_us:  # noqa: PLR1730 - `max` costs three times as much, for every event
             self._last_us = event.at_us
         if isinstance(event, DealChanged):
-            self.deals[self.share(event.key)].append(Stored(event, offset))
-            for tie in self._ties.of(event):
-                self._people(tie, offset)
-        elif isinstance(event, ActivityChanged | PersonChanged | AccountChanged | RelationChanged):
+            self._deal(event, offset)
+            for value in values_of(event):
+                self._value(value, offset)
+        elif isinstance(event, ActivityChanged | PersonChanged | AccountChanged | RelationChanged | ValueSeen):
             self._people(event, offset)
         elif isinstance(event, EngagementSeen):
             self._engagement(event, offset)
         elif isinstance(event, SourceGap):
             self.gaps.append(Stored(event, offset))
         else:
-            self.deals[self.share(event.key)].append(Stored(event, offset))
-            for tie in self._ties.of(event):
-                self._people(tie, offset)
+            self._deal(event, offset)
+
+    def _deal(self, event: DealEvent, offset: int) -> None:
+        self.deals[self.share(event.key)].append(Stored(event, offset))
+        for tie in self._ties.of(event):
+            self._people(tie, offset)
+
+    def _value(self, event: ValueSeen, offset: int) -> None:
+        """Many deals say the same: only what may be the first of it is passed on."""
+        what, place = (event.key, event.pipeline), (*event.order[:3], event.deal)
+        if what not in self._values or place < self._values[what]:
+            self._values[what] = place
+            self._people(event, offset)
 
     def _people(
-        self, event: ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen, offset: int
+        self,
+        event: ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | ValueSeen,
+        offset: int,
     ) -> None:
         self.people[hop_of(event)][self.share(event.key)].append(StoredPeople(event, offset))
 
@@ -277,7 +293,7 @@ def _place(one: StoredPeople) -> tuple[int, int, int, str]:
     event = one.event
     if isinstance(event, ActivityChanged | RelationChanged):
         return change_of(event).place
-    return (event.at_us, *event.seq, event.id)
+    return (event.at_us, *event.seq, event.deal if isinstance(event, ValueSeen) else event.id)
 
 
 class Judged(NamedTuple):

@@ -13,6 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from playbook.criteria import Expression
+from playbook.meanings import Meanings
 from playbook.model import Playbook
 from topics.events import EngagementSeen, Scalar
 from topics.instants import HOUR_US
@@ -37,10 +38,13 @@ class IntentRule(msgspec.Struct, frozen=True, eq=False):
 
 
 class Intents:
-    """The playbook's intents, in order; the first that is true names the engagement."""
+    """The playbook's intents, in order; the first that is true names the engagement.
 
-    def __init__(self, rules: tuple[IntentRule, ...], window_us: int, version: str) -> None:
-        self.rules, self.window_us, self.version = rules, window_us, version
+    `meanings`: what else join asks of the definitions.
+    """
+
+    def __init__(self, rules: tuple[IntentRule, ...], window_us: int, version: str, meanings: Meanings) -> None:
+        self.rules, self.window_us, self.version, self.meanings = rules, window_us, version, meanings
         self._of_kind = lru_cache(REMEMBERED)(self._undecided)
         self._judged = lru_cache(REMEMBERED)(_judged)
 
@@ -93,4 +97,4 @@ def intents_of(playbook: Playbook, version: str) -> Intents:
     rules = tuple(
         IntentRule(intent.name, Expression(intent.when), reads_of(intent.when)) for intent in playbook.intents
     )
-    return Intents(rules, round(playbook.signals.high_intent.window_hours * HOUR_US), version)
+    return Intents(rules, round(playbook.signals.high_intent.window_hours * HOUR_US), version, Meanings(playbook))

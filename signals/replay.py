@@ -16,7 +16,7 @@ from signals.emit import view_of
 from signals.history import AT_REST, Reading, Tally, joined_at_once, judged
 from signals.intents import intents_of
 from signals.joining.joiner import Joiner
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, compared, values_of
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
@@ -89,7 +89,7 @@ def replay(records: Iterable[tuple[Parser, RawRecord]], rules: Rules, until_us: 
     offsets of causes count the records.
     """
     intents = intents_of(rules.playbook, rules.version)
-    reading = Reading(intents, Ties(rules.sources))
+    reading = Reading(intents, Ties(rules.sources, compared(rules.playbook)))
     for offset, (parse, record) in enumerate(records):
         reading.take(offset, parse(record))
     until_us = (reading.last_us or 0) if until_us is None else until_us
@@ -111,7 +111,7 @@ def replay_as_arrived(
     """The records in the order in which they arrive, at their records' times, with ticks; at last a tick at T."""
     tally, store = Tally(), DictStore()
     partition = Partition(panel_of(rules), store, AT_REST)
-    ties = Ties(rules.sources)
+    ties = Ties(rules.sources, compared(rules.playbook))
     joiner = Joiner(intents_of(rules.playbook, rules.version), DictStore())
     signals: list[Signal] = []
     offset, ticked_us = 0, 0
@@ -136,7 +136,7 @@ def heard(joiner: Joiner, ties: Ties, event: AnyEvent, offset: int) -> tuple[lis
     """What one event means for deals: itself, and what the join makes of it and of the ties that it names."""
     events: list[DealEvent] = []
     signals: list[Signal] = []
-    people: deque[PeopleEvent] = deque(ties.of(event))
+    people: deque[PeopleEvent] = deque((*ties.of(event), *values_of(event)))
     if isinstance(event, PeopleEvent):
         people.append(event)
     else:

@@ -38,9 +38,18 @@ class Condition(msgspec.Struct, frozen=True):
     name: str
     expression: Remembered
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields that it reads."""
+        return self.expression.references
+
     def judge(self, values: Mapping[str, Scalar]) -> bool | None:
         """True, false, or None for unknown."""
         return self.expression.judge(values)
+
+    def misfits(self, values: Mapping[str, Scalar]) -> dict[str, str]:
+        """The fields whose values are none of their declared type, each with the reason."""
+        return self.expression.misfits(values)
 
 
 class Filled(msgspec.Struct, frozen=True):
@@ -56,12 +65,24 @@ class Filled(msgspec.Struct, frozen=True):
         value = values[self.field]
         return value is not None and value != ""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The field that it reads."""
+        return frozenset((self.field,))
+
+    def misfits(self, _values: Mapping[str, Scalar]) -> dict[str, str]:
+        """Anything fills a field."""
+        return {}
+
 
 Gate = list[tuple[str, Condition | Filled]]
 
 
 class StageRule(msgspec.Struct, frozen=True):
-    """One stage with its limits in microseconds. `order` is its place in its pipeline."""
+    """One stage with its limits in microseconds. `order` is its place in its pipeline.
+
+    `asked`: the fields that must say something by then, since it or a stage before it requires them.
+    """
 
     pipeline: str
     name: str
@@ -76,6 +97,7 @@ class StageRule(msgspec.Struct, frozen=True):
     exit: tuple[Condition | Filled, ...]
     silent_us: int = 0
     strongest: int | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def entry_gate(self) -> Gate:
@@ -161,7 +183,10 @@ class Rules:
         self.reopened_life_us = days_us(settings.reopened.expires_days)
         self.unowned_us = days_us(settings.unowned.days)
         self.sql_fields = playbook.sql.fields
-        self.icp = tuple(_condition(criterion) for criterion in playbook.icp)
+        self.types = playbook.fields
+        self.placeholders = frozenset(" ".join(one.split()).casefold() for one in settings.junk_field.placeholders)
+        self.icp = tuple(self._condition(criterion) for criterion in playbook.icp)
+        self.icp_reads = frozenset[str]().union(*(one.reads for one in self.icp))
         self.segments = tuple(self._segment(segment) for segment in playbook.segments)
         self._default_cycle_us = None if settings.cycle_exceeded.days is None else days_us(settings.cycle_exceeded.days)
         compiled = [self._pipeline(pipeline) for pipeline in playbook.pipelines]
@@ -184,6 +209,7 @@ class Rules:
         self._segment_names = tuple(sorted(self.segment_reads))
         self._segment_of: dict[tuple[object, ...], SegmentRule | None] = {}
         self.gate_reads = self._gate_reads(compiled)
+        self.asked = frozenset(name for one in compiled for stage in one.by_value.values() for name in stage.asked)
 
     def kinds_for(self, source: str) -> frozenset[Kind]:
         """The kinds that are on for deals of a source: switched on, and their input provided (law 13)."""
@@ -269,19 +295,23 @@ class Rules:
         return self.calendars.of(self.owner(fields), team if isinstance(team, str) else "", pipeline)
 
     def _segment(self, segment: Segment) -> SegmentRule:
-        when = None if segment.when is None else Expression(segment.when)
+        when = None if segment.when is None else Expression(segment.when, self.types)
         return SegmentRule(segment.name, when, None if segment.cycle_days is None else days_us(segment.cycle_days))
 
     def _pipeline(self, pipeline: Pipeline) -> PipelineRule:
         names = [stage.name for stage in pipeline.stages]
         sql_from = names.index(pipeline.sql_stage) if pipeline.sql_stage else len(names)
         by_value: dict[str, StageRule] = {}
+        asked = self.settings.junk_field.fields
         for order, stage in enumerate(pipeline.stages):
-            rule = self._stage(pipeline, stage, order, is_sql=order >= sql_from)
+            asked = tuple(dict.fromkeys((*asked, *stage.required_fields)))
+            rule = self._stage(pipeline, stage, order, asked, is_sql=order >= sql_from)
             by_value.update(dict.fromkeys((stage.name, *stage.values), rule))
         return PipelineRule(pipeline.name, by_value)
 
-    def _stage(self, pipeline: Pipeline, stage: Stage, order: int, *, is_sql: bool) -> StageRule:
+    def _stage(
+        self, pipeline: Pipeline, stage: Stage, order: int, asked: tuple[str, ...], *, is_sql: bool
+    ) -> StageRule:
         is_open = stage.outcome is Outcome.OPEN
         filled = tuple(Filled(f"{name} is filled", name) for name in stage.required_fields)
         return StageRule(
@@ -296,22 +326,18 @@ class Rules:
             silent_us=days_us(stage.silent_days or self.settings.buyer_silent.days),
             strongest=self.categories.strongest(stage.forecast),
             is_sql=is_sql and is_open,
-            entry=(*(_condition(criterion) for criterion in stage.entry), *filled),
-            exit=tuple(_condition(criterion) for criterion in stage.exit),
+            entry=(*(self._condition(criterion) for criterion in stage.entry), *filled),
+            exit=tuple(self._condition(criterion) for criterion in stage.exit),
+            asked=asked,
         )
+
+    def _condition(self, criterion: Criterion) -> Condition:
+        return Condition(criterion.name, Remembered(Expression(criterion.when, self.types)))
 
     @staticmethod
     def _gate_reads(pipelines: Iterable[PipelineRule]) -> frozenset[str]:
-        names: set[str] = set()
-        for pipeline in pipelines:
-            for stage in pipeline.by_value.values():
-                for condition in (*stage.entry, *stage.exit):
-                    names |= {condition.field} if isinstance(condition, Filled) else condition.expression.references
-        return frozenset(names)
-
-
-def _condition(criterion: Criterion) -> Condition:
-    return Condition(criterion.name, Remembered(Expression(criterion.when)))
+        stages = (stage for pipeline in pipelines for stage in pipeline.by_value.values())
+        return frozenset(name for stage in stages for one in (*stage.entry, *stage.exit) for name in one.reads)
 
 
 def _required(pipeline: PipelineRule) -> tuple[StageRule, ...]:

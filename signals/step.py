@@ -28,6 +28,7 @@ from topics.events import (
     Order,
     RelatedChanged,
     Scalar,
+    TextRepeated,
     Tick,
 )
 from topics.instants import DAY_US
@@ -69,9 +70,9 @@ SCHEMA = 4
 _FOLDED = Fate.FOLDED
 #: Events whose time is a part of what they say, so that a repeat has it, too. (An intent without a time of its own gets
 #: that of its arrival.)
-_DATED = frozenset({DealChanged, ActivityChanged, RelatedChanged})
+_DATED = frozenset({DealChanged, ActivityChanged, RelatedChanged, TextRepeated})
 #: Events that `join` tells of a change at someone else's, in versions (`topics.events.ActivityChanged`).
-_TOLD = (ActivityChanged, RelatedChanged, IntentSeen)
+_TOLD = (ActivityChanged, RelatedChanged, IntentSeen, TextRepeated)
 #: Never added to in place.
 _NONE: list[Transition] = []
 _TAKEN_IN = frozenset({Fate.FOLDED, Fate.REFOLDED})

@@ -239,6 +239,33 @@ class IntentSeen(Event, frozen=True, tag="intent_seen"):
     version: Int64 = 0
 
 
+class TextRepeated(Event, frozen=True, tag="text_repeated"):
+    """On so many open deals of one owner the same text stands in a field, this deal among them.
+
+    `what` names owner, field and text by a hash (`signals.texts.repeat_key`); `deals` is at most
+    `signals.joining.texts.MOST_DEALS`, and under 2 it is repeated no longer. `change` and `version` as in
+    `ActivityChanged`; one without `deals` takes back what was said.
+    """
+
+    what: str
+    deals: Int64 | None
+    change: str = ""
+    version: Int64 = 0
+
+
+class ValueSeen(Event, frozen=True, tag="value_seen"):
+    """A value stands in a field to whose values the playbook gives a meaning: a stage, a pipeline, a category.
+
+    The key is of the source, the field and the value, and so is the id: many deals say the same. `pipeline` is the
+    deal's, empty where the change did not say it; `deal` is one on which the value stands.
+    """
+
+    field: str
+    value: str
+    pipeline: str = ""
+    deal: str = ""
+
+
 class Forgotten(Event, frozen=True, tag="forgotten"):
     """A subject is to be forgotten: nothing that is known of it stays in state, nor in what is drawn from that.
 
@@ -286,6 +313,7 @@ DealEvent: TypeAlias = (
     | ActivityChanged
     | RelatedChanged
     | IntentSeen
+    | TextRepeated
     | Forgotten
     | Tick
     | SourceGap
@@ -294,9 +322,16 @@ DealEvent: TypeAlias = (
     | DefinitionsChanged
 )
 PeopleEvent: TypeAlias = (
-    ActivityChanged | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | Forgotten | DefinitionsChanged
+    ActivityChanged
+    | PersonChanged
+    | AccountChanged
+    | RelationChanged
+    | EngagementSeen
+    | ValueSeen
+    | Forgotten
+    | DefinitionsChanged
 )
-AnyEvent: TypeAlias = DealEvent | PersonChanged | AccountChanged | RelationChanged | EngagementSeen
+AnyEvent: TypeAlias = DealEvent | PersonChanged | AccountChanged | RelationChanged | EngagementSeen | ValueSeen
 
 #: Events that go to every partition of their topic instead of to one key.
 CONTROLS = (Tick, SourceGap, LoadStarted, LoadEnded, DefinitionsChanged)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from signals.deal import is_true
+from collections.abc import Mapping, Sequence
+
+from playbook.model import Outcome
+from signals.deal import REPEATED, Mark, is_true
+from signals.detectors import handover
 from signals.detectors.case import NOTHING, Case, Detector, Verdict
-from signals.detectors.pace import previous_entry
 from signals.episodes import Details, Episode, Finding
-from signals.rules import Gate, Rules
+from signals.passages import gate_of
+from signals.rules import Condition, Filled, Rules
+from signals.texts import is_placeholder, repeat_key, text_key
+from topics.events import Scalar
 from topics.instants import rfc3339
 from topics.signals import Kind, Severity
 
@@ -59,29 +65,31 @@ def _gate_violated(case: Case) -> Verdict:
     """At entry + settle time, exit criteria of the stage left or entry criteria of the stage entered did not hold.
 
     The gate is judged once, by time, on the values of that instant (sources send one field at a time). What failed
-    there is kept in the episode, which ends when all of that holds or the stage is left.
+    there, on which values, is kept in the episode, which ends when all of that holds or the stage is left.
     """
     entry = case.deal.entries[-1]
     if entry.at_us is None:
         return NOTHING
     gate_us = entry.at_us + case.rules.settle_us
     if case.at_us <= gate_us:
-        return ((), gate_us) if _gate(case) else NOTHING
+        return ((), gate_us) if gate_of(case.stages, case.deal.entries) else NOTHING
     fields, anchor = case.deal.fields, entry.mark.event
     details = _kept(case.episodes, anchor) if case.episodes else ()
     if case.at_us == gate_us + 1 and case.on.cause is None and case.on.dated_us == gate_us:
-        failed = [name for name, condition in _gate(case) if condition.judge(fields) is False]
-        details = tuple({"criterion": name} for name in failed)
+        gate = gate_of(case.stages, case.deal.entries)
+        judged = [(name, one, one.judge(fields)) for name, one in gate]
+        failed = [name for name, _, answer in judged if answer is False]
+        details = _of_gate(judged, fields) if failed else ()
     elif details:
-        named = {str(detail["criterion"]) for detail in details}
-        failed = [name for name, condition in _gate(case) if name in named and condition.judge(fields) is not True]
+        named = {str(detail["criterion"]) for detail in details if UNKNOWN not in detail}
+        gate = gate_of(case.stages, case.deal.entries)
+        failed = [name for name, one in gate if name in named and one.judge(fields) is not True]
     else:
         return NOTHING
     if not failed:
         return NOTHING
-    reason = (
-        f"entered {case.stage.name} although it does not hold: {'; '.join(str(one['criterion']) for one in details)}"
-    )
+    shown = "; ".join(str(one["criterion"]) for one in details if UNKNOWN not in one)
+    reason = f"entered {case.stage.name} although it does not hold: {shown}"
     return (Finding(reason, anchor=anchor, details=details, causes=(entry.mark,)),), None
 
 
@@ -94,15 +102,90 @@ def _kept(episodes: tuple[Episode, ...], anchor: str) -> Details:
 
 
 _GATE = Kind.GATE_VIOLATED
+#: In the evidence of a criterion that could not be judged: which value is none of its declared type.
+UNKNOWN = "unknown"
 
 
-def _gate(case: Case) -> Gate:
-    """The conditions of the present stage's gate, by the name that the evidence shows."""
-    before = previous_entry(case)
-    left = None if before is None else case.stages.get(before.stage)
-    if left is not None and left.is_open and left.order < case.stage.order:
-        return left.exit_gate + case.stage.entry_gate
-    return case.stage.entry_gate
+def _of_gate(judged: Sequence[tuple[str, Condition | Filled, bool | None]], fields: Mapping[str, Scalar]) -> Details:
+    failed = [_on_values(name, one, fields) for name, one, answer in judged if answer is False]
+    return (*failed, *(row for name, one, answer in judged if answer is None for row in _not_known(name, one, fields)))
+
+
+def _on_values(name: str, one: Condition | Filled, fields: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """A criterion that failed, and the values of the fields that it reads."""
+    return {"criterion": name, **{f"value.{field}": fields[field] for field in sorted(one.reads) if field in fields}}
+
+
+def _not_known(name: str, one: Condition | Filled, fields: Mapping[str, Scalar]) -> Details:
+    """A criterion that could not be judged since a value is none of its declared type; nothing for other reasons."""
+    misfits = one.misfits(fields)
+    if not misfits:
+        return ()
+    return ({"criterion": name, UNKNOWN: "; ".join(f"{field} is {why}" for field, why in sorted(misfits.items()))},)
+
+
+def _icp_mismatch(case: Case) -> Verdict:
+    """A criterion of the ideal customer is false. Unknown is not false. For reports: never told to the owner."""
+    fields = case.deal.fields
+    answers = [one.judge(fields) for one in case.rules.icp]
+    if False not in answers:
+        return NOTHING
+    judged = [(one.name, one, answer) for one, answer in zip(case.rules.icp, answers, strict=True)]
+    failed = [name for name, _, answer in judged if answer is False]
+    reason = f"not the ideal customer: {'; '.join(failed)}"
+    return (Finding(reason, severity=Severity.INFO, details=_of_gate(judged, fields)),), None
+
+
+def _junk_field(case: Case) -> Verdict:
+    """A required field holds a placeholder, or the owner wrote the same text on several open deals."""
+    deal, rules = case.deal, case.rules
+    fields, placeholders = deal.fields, rules.placeholders
+    junk = [name for name in case.stage.asked if name in fields and is_placeholder(fields[name], placeholders)]
+    details: Details = tuple([{"field": name, "value": fields[name]} for name in junk])
+    repeated = _repeated(case) if deal.repeats else ()
+    if not details and not repeated:
+        return NOTHING
+    said = ([f"{_listed(junk)} holds a placeholder"] if junk else []) + [
+        f"the same {one['field']} on {one['deals']} deals" for one in repeated
+    ]
+    return (Finding(" and ".join(said), severity=Severity.INFO, details=(*details, *repeated)),), None
+
+
+def _repeated(case: Case) -> Details:
+    """The texts that stand on several open deals of the owner; join counts them (`signals.joining.texts`)."""
+    deal, numbers = case.deal, case.rules.settings.junk_field
+    owner = str(deal.fields.get("owner_id") or "")
+    found: list[dict[str, Scalar]] = []
+    for name in numbers.repeated:
+        value = deal.fields.get(name)
+        deals = deal.repeats.get(repeat_key(owner, text_key(name, value)), 0)
+        if deals >= numbers.min_repeats:
+            found.append({"field": name, "value": value, "deals": deals, "limit": numbers.min_repeats})
+    return tuple(found)
+
+
+def _handoff_incomplete(case: Case) -> Verdict:
+    """Won, or handed over, without the fields that the next team needs. An unknown field is none that is missing."""
+    wanted = case.rules.settings.handoff_incomplete
+    if case.stage.outcome is Outcome.WON and wanted.won_fields:
+        return _incomplete(case, "won", wanted.won_fields, case.deal.entries[-1].mark)
+    if not case.stage.is_open or not wanted.handover_fields:
+        return NOTHING
+    handed = handover.last_handover(case)
+    return NOTHING if handed is None else _incomplete(case, "handed over", wanted.handover_fields, handed.mark)
+
+
+def _incomplete(case: Case, what: str, names: tuple[str, ...], mark: Mark) -> Verdict:
+    fields = case.deal.fields
+    missing = [name for name in names if fields.get(name, True) in _EMPTY]
+    if not missing:
+        return NOTHING
+    details: Details = tuple({"field": name, "value": None} for name in missing)
+    reason = f"{what} without {_listed(missing)}"
+    return (Finding(reason, anchor=mark.event, details=details, causes=(mark,)),), None
+
+
+_EMPTY = (None, "")
 
 
 def _listed(names: list[str]) -> str:
@@ -113,6 +196,20 @@ def _sql_reads(rules: Rules) -> frozenset[str]:
     return frozenset(rules.sql_fields)
 
 
+def _junk_reads(rules: Rules) -> frozenset[str]:
+    numbers = rules.settings.junk_field
+    return frozenset((*rules.asked, *numbers.repeated, "owner_id", REPEATED))
+
+
+def _handover_reads(rules: Rules) -> frozenset[str]:
+    wanted = rules.settings.handoff_incomplete
+    named = (*wanted.won_fields, *wanted.handover_fields)
+    return frozenset((*named, *handover.READS)) if wanted.handover_fields else frozenset(named)
+
+
 SQL_UNQUALIFIED = Detector(Kind.SQL_UNQUALIFIED, _sql_reads, _sql_unqualified)
 POST_SQL_INCONSISTENT = Detector(Kind.POST_SQL_INCONSISTENT, _sql_reads, _post_sql_inconsistent)
 GATE_VIOLATED = Detector(Kind.GATE_VIOLATED, lambda rules: rules.gate_reads, _gate_violated)
+ICP_MISMATCH = Detector(Kind.ICP_MISMATCH, lambda rules: rules.icp_reads, _icp_mismatch)
+JUNK_FIELD = Detector(Kind.JUNK_FIELD, _junk_reads, _junk_field)
+HANDOFF_INCOMPLETE = Detector(Kind.HANDOFF_INCOMPLETE, _handover_reads, _handoff_incomplete, closed=True)

@@ -11,13 +11,17 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from playbook.meanings import Meanings
 from signals.deal import is_true
 from signals.joining.alone import Intent, alone, corrected, opened
 from signals.joining.buckets import Buckets
 from signals.joining.records import FEW_CHANGES, Change, Fields, change_of, is_taken_back, merged, shortened
 from signals.joining.speakers import Sent, Speaker, Voice, appended, itself, of_activity, of_intent
 from signals.joining.stories import Entry, Story, TieChange, changed, heard, lasting, tied
+from signals.joining.texts import Shown, Texts
+from signals.joining.ties import TEXT
 from signals.keyed import Keyed
+from signals.texts import repeat_key
 from topics.events import (
     AccountChanged,
     ActivityChanged,
@@ -74,6 +78,7 @@ class Hub:
         #: Its name among all, the beginning of its keys in the store.
         self._name = f"{kind} {key}"
         self._ties = Buckets(store, f"{self._name} ties", _entries)
+        self._texts = Texts(store, self._name)
 
     @property
     def stories(self) -> Stories:
@@ -145,6 +150,18 @@ class Hub:
                 alone(intents, [*were, before]), alone(intents, [*were, now]), event.at_us, event.origin
             )
 
+    def texts(self, event: RelationChanged, meanings: Meanings) -> Iterator[Sent]:
+        """What stands on a deal of this owner, which says so itself: the owner's other deals are compared with it."""
+        fields = event.fields
+        pipeline = fields.get("pipeline")
+        is_open = meanings.is_open(None if pipeline is None else str(pipeline), str(fields.get("stage") or ""))
+        texts: tuple[str, ...] = ()
+        if is_open and not is_true(fields.get("removed")):
+            written = (str(value) for name, value in fields.items() if name.startswith(TEXT) and value)
+            texts = tuple(sorted(repeat_key(self._id, one) for one in written))
+        shown = Shown(event.change, event.at_us, event.seq, texts, event.version)
+        yield from self._texts.show(str(fields.get("deal")), shown, event.origin, taken_back=is_taken_back(event))
+
     def forget(self, event: Forgotten) -> Iterator[Sent]:
         """Nothing stays of it. The deals that showed what was known of it hear that it is gone."""
         facts = self.stories.facts
@@ -156,11 +173,14 @@ class Hub:
         self._store.put(self._stories_key, None)
         self._store.put(f"person {self._key}".encode(), None)
         self._ties.clear()
+        self._texts.clear()
 
-    def untie(self, deal: str) -> None:
+    def untie(self, event: Forgotten) -> Iterator[Sent]:
         """A deal is forgotten: it is told nothing any more."""
+        deal = event.subject
         if self._ties.get(deal) is not None:
             self._ties.put(deal, None)
+        yield from self._texts.forget(deal, event.at_us, event.origin)
 
     def _keep(self, stories: Stories) -> None:
         self._store.put(self._stories_key, _encode(stories))

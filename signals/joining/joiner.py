@@ -19,16 +19,18 @@ from signals.joining.hubs import Hub, HubKind
 from signals.joining.records import Change, Record, Sort, fold_record
 from signals.joining.speakers import Sent
 from signals.joining.targets import ACTIVITY, RELATION
+from signals.joining.ties import TEXTS
+from signals.joining.values import Values
 from signals.keyed import Keyed
 from topics.events import (
     AccountChanged,
     ActivityChanged,
-    DefinitionsChanged,
     EngagementSeen,
     Forgotten,
     PeopleEvent,
     PersonChanged,
     RelationChanged,
+    ValueSeen,
 )
 from topics.signals import Cause, Signal
 
@@ -87,12 +89,17 @@ class Joiner:
             return _by_hub(one for hub in self._hubs_of(event) for one in hub.facts(event))
         if isinstance(event, EngagementSeen):
             return self._fold_engagement(event, cause)
+        if isinstance(event, ValueSeen):
+            return _by_hub(self._values.see(event, cause))
         if isinstance(event, Forgotten):
             return self._forget(event)
-        if isinstance(event, DefinitionsChanged):
-            self._intents = self._named(event.playbook)
-            self._store.put(VERSION_KEY, event.playbook.encode())
-        return Joined([], [], [])
+        self._intents = self._named(event.playbook)
+        self._store.put(VERSION_KEY, event.playbook.encode())
+        return _by_hub(self._values.redefine(event, cause))
+
+    @property
+    def _values(self) -> Values:
+        return Values(self._store, self._intents.meanings, self.version)
 
     def _forget(self, event: Forgotten) -> Joined:
         """The subject itself goes; who names it, names it no longer."""
@@ -100,7 +107,7 @@ class Joiner:
         for kind in HUB_KINDS:
             hub = Hub(kind, event.key, self._store)
             if event.key != event.subject:
-                hub.untie(event.subject)
+                said += hub.untie(event)
             elif kind == event.what:
                 said += hub.forget(event)
         for sort in RECORD_KINDS:
@@ -117,6 +124,8 @@ class Joiner:
             return self._fold_record(event)
         if isinstance(event, ActivityChanged):
             return _by_hub(Hub(hub, event.key, self._store).activity(event))
+        if event.relation.endswith(TEXTS):
+            return _by_hub(Hub(hub, event.key, self._store).texts(event, self._intents.meanings))
         return _by_hub(Hub(hub, event.key, self._store).tie(event))
 
     def _fold_record(self, event: ToHub) -> Joined:

@@ -12,7 +12,7 @@ from signals.forgetting import names
 from signals.joining.records import Record
 
 #: The keys of join's store (see `joiner` and `hubs`): a hub's stories, its ties in buckets; a record.
-_HUB = re.compile(r"(person|account|owner) (.+?)(?: (?:stories|ties(?: \d+)?))?", re.DOTALL)
+_HUB = re.compile(r"(person|account|owner) (.+?)(?: (?:stories|spoken|(?:ties|texts|repeats)(?: \d+)?))?", re.DOTALL)
 _RECORD = re.compile(r"(activity|relation) (.+)", re.DOTALL)
 
 _record = msgspec.msgpack.Decoder(Record).decode

@@ -12,9 +12,17 @@ from signals.deal import is_true
 from signals.joining.alone import Intent
 from signals.joining.records import Fields
 from signals.joining.stories import Entry, Heard, Story, difference
-from topics.events import ActivityChanged, IntentSeen, Origin, RelatedChanged, event_id, source_of
+from topics.events import (
+    ActivityChanged,
+    IntentSeen,
+    Origin,
+    RelatedChanged,
+    TextRepeated,
+    event_id,
+    source_of,
+)
 
-Sent: TypeAlias = ActivityChanged | RelatedChanged | IntentSeen
+Sent: TypeAlias = ActivityChanged | RelatedChanged | IntentSeen | TextRepeated
 
 _replace = msgspec.structs.replace
 
