@@ -18,6 +18,10 @@ from topics.catalog import Topic, topics
 from topics.instants import SECOND_US
 from topics.sources.source import Provides, Source, SourceKind
 
+#: Records of a batch where each waits for the world. What is in a batch is committed at its end, and done again when a
+#: worker that leaves cannot finish it in time (`EngineSettings.drain_s`).
+AT_A_TIME = {"send": 100}
+
 #: What a source of a kind usually tells; a source says otherwise by `provides`, those with a mapping by that.
 USUALLY_PROVIDES: dict[SourceKind, frozenset[Provides]] = {
     SourceKind.SALESFORCE: frozenset(Provides),
@@ -175,4 +179,5 @@ def to_engine(settings: Settings, program: str, servers: str) -> EngineSettings:
         web_host=settings.web.host,
         web_port=settings.web.port(program),
         store=settings.store,
+        max_batch_records=AT_A_TIME.get(program, EngineSettings.max_batch_records),
     )
