@@ -36,13 +36,14 @@ _line = msgspec.json.Decoder(_Line).decode
 
 def not_ready(addresses: Mapping[str, str]) -> dict[str, str]:
     """The programs that do not do their work (yet), and why. `addresses`: where each answers /metrics."""
-    asked = ((name, _why_not(address.removesuffix("/metrics") + "/readyz")) for name, address in addresses.items())
+    asked = ((name, why_not_ready(address.removesuffix("/metrics"))) for name, address in addresses.items())
     return {name: why for name, why in asked if why}
 
 
-def _why_not(address: str) -> str:
+def why_not_ready(address: str) -> str:
+    """What the program at this address (`http://host:port`) says stands against it; empty when nothing does."""
     try:
-        with urlopen(address, timeout=2):  # noqa: S310 - our own programs' loopback addresses
+        with urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - our own programs' loopback addresses
             return ""
     except HTTPError as error:
         with error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from engine.clock import CLOCK_HEADER
 from programs.startup import Ready
 from programs.wiring import BUILDS
+from tests.chaos.crew import Worker
 from tests.chaos.lines import say
 from tests.chaos.site import Site
 from topics.catalog import DEAL_EVENTS
@@ -135,12 +136,31 @@ class Distance(NamedTuple):
         return f"behind: {self.behind}, T is {self.early_us / 1e6:.0f} s early"
 
 
-def until(what: str, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
-    """Wait until something holds; how long it took. Raises TimeoutError."""
-    began = time.monotonic()
+def nothing() -> str:
+    """Nothing is known of why something takes long."""
+    return ""
+
+
+def until(
+    what: str, condition: Callable[[], bool], patience_s: float = PATIENCE_S, why: Callable[[], str] = nothing
+) -> float:
+    """Wait until something holds; how long it took.
+
+    `why` says what stands against it, and the patience begins anew whenever that changes. Raises TimeoutError.
+    """
+    began = changed = time.monotonic()
+    reason = why()
     while not condition():
-        if time.monotonic() > began + patience_s:
-            message = f"did not happen within {patience_s:.0f} s: {what}"
+        if (now := why()) != reason:
+            reason, changed = now, time.monotonic()
+        if time.monotonic() > changed + patience_s:
+            message = f"did not happen within {patience_s:.0f} s: {what}{f' ({reason})' if reason else ''}"
             raise TimeoutError(message)
         time.sleep(0.1)
     return time.monotonic() - began
+
+
+def reasons(workers: Iterable[Worker]) -> str:
+    """Why these workers are not ready, those that are not."""
+    asked = ((worker.name, worker.why_not_ready()) for worker in workers)
+    return ", ".join(f"{name}: {why}" for name, why in asked if why)

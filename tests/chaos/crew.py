@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from programs.demo.health import why_not_ready
 from tests.chaos.boundaries import Strike
 from tests.chaos.site import Site
 from tests.chaos.worker import Job, run_logged
@@ -85,7 +86,14 @@ class Worker:
 
     def ready(self) -> bool:
         """Whether it says that it is ready."""
-        return self._get("/readyz") is not None
+        return self.why_not_ready() == ""
+
+    def why_not_ready(self) -> str:
+        """What it says stands against being ready; empty when nothing does."""
+        address = self._address()
+        if address is None:
+            return "it has not begun its work" if self.alive else f"it ended with {self.exit_code}"
+        return why_not_ready(address)
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that bear these labels; 0 where nothing answers."""
@@ -94,12 +102,17 @@ class Worker:
         samples = _SAMPLE.findall(text)
         return sum(float(value) for found, had, value in samples if found == name and wanted <= set(had.split(",")))
 
-    def _get(self, path: str) -> str | None:
+    def _address(self) -> str | None:
+        """Where it answers in this life, once it has said so."""
         found = _SERVING.findall(self.job.log.read_bytes()) if self.job.log.exists() else []
-        if len(found) < self.lives:
+        return None if len(found) < self.lives else found[-1].decode()
+
+    def _get(self, path: str) -> str | None:
+        address = self._address()
+        if address is None:
             return None
         try:
-            with urlopen(found[-1].decode() + path, timeout=2) as answer:  # noqa: S310  # loopback, as it said itself
+            with urlopen(address + path, timeout=2) as answer:  # noqa: S310  # loopback, as it said itself
                 text: str = answer.read().decode()
                 return text
         except (URLError, OSError):

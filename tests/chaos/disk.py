@@ -54,7 +54,7 @@ def _fill(victim: Worker, disk: Disk) -> None:
         raise RuntimeError(message)
     disk.clear()
     victim.start()
-    until("it is ready again", victim.ready)
+    until("it is ready again", victim.ready, why=victim.why_not_ready)
 
 
 class Disk:

@@ -17,6 +17,7 @@ from tests.chaos.tuning import Tuning
 
 WORKERS = 2
 ATTEMPTS = 3
+HELD = "signals_engine_partitions"
 LOST = "signals_engine_transactions_lost_total"
 
 
@@ -58,7 +59,12 @@ def _freeze(stage: Scene, session_s: float, programs: list[str]) -> list[str]:
     until("all are frozen inside a transaction", lambda: all(map(_stopped, doomed)))
     say(f"{len(doomed)} workers frozen inside a transaction")
     time.sleep(session_s + 1)
-    until("the others have taken over", lambda: all(_holds_all(stage, program) for program in programs))
+    others = [stage.crew.workers[f"{program}-2"] for program in programs]
+    until(
+        "the others have taken over",
+        lambda: all(_holds_all(stage, worker) for worker in others),
+        why=lambda: "; ".join(_lacks(stage, worker) for worker in others),
+    )
     for worker in doomed:
         worker.signal(signal.SIGCONT)
     until("all have lost their transaction", lambda: all(worker.metric(LOST) > 0 for worker in doomed))
@@ -73,10 +79,14 @@ def _stopped(worker: Worker) -> bool:
     return text.rsplit(")", 1)[1].split()[0] == "T"
 
 
-def _holds_all(stage: Scene, program: str) -> bool:
-    """Whether the second worker has every partition of what the program reads, with its state loaded."""
-    worker, wanted = stage.crew.workers[f"{program}-2"], len(stage.gauge.places_of(program))
-    return worker.metric("signals_engine_partitions") == wanted and worker.ready()
+def _holds_all(stage: Scene, worker: Worker) -> bool:
+    """Whether the worker has every partition of what its program reads, with its state loaded."""
+    return worker.metric(HELD) == len(stage.gauge.places_of(worker.job.program)) and worker.ready()
+
+
+def _lacks(stage: Scene, worker: Worker) -> str:
+    wanted = len(stage.gauge.places_of(worker.job.program))
+    return f"{worker.name} has {worker.metric(HELD):.0f} of {wanted} partitions {worker.why_not_ready()}".strip()
 
 
 LINE = Line(

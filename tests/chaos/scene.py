@@ -20,7 +20,7 @@ from signals.migrations import read_state
 from signals.replay import replay
 from signals.rules import Rules
 from tests.brokers.apache import KafkaCluster, kafka_cluster
-from tests.chaos.calm import Gauge, calm, until
+from tests.chaos.calm import Gauge, calm, reasons, until
 from tests.chaos.crew import Crew, crew_at
 from tests.chaos.feed import Feed
 from tests.chaos.lines import say
@@ -53,7 +53,8 @@ class Scene(NamedTuple):
         """Start so many workers of each program, and wait until all are ready."""
         for program in programs:
             self.crew.add(program, count)
-        took = until("all workers are ready", lambda: all(each.ready() for each in self.crew.workers.values()))
+        workers = self.crew.workers.values()
+        took = until("all workers are ready", lambda: not reasons(workers), why=lambda: reasons(workers))
         say(f"{len(self.crew.workers)} workers ready after {took:.1f} s")
 
     def judged(

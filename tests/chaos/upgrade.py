@@ -86,7 +86,8 @@ def _roll(stage: Scene) -> None:
         for worker in stage.crew.of(program):
             worker.stop()
             worker.start()
-            until(f"{worker.name} is ready again", worker.ready)
+            took = until(f"{worker.name} is ready again", worker.ready, why=worker.why_not_ready)
+            say(f"{worker.name} was replaced, and ready after {took:.1f} s")
     say(f"{len(stage.crew.workers)} workers replaced, one after another")
 
 
