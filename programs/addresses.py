@@ -37,19 +37,38 @@ def checked_public_url(text: str) -> str:
     return url
 
 
+def checked_http_url(text: str) -> str:
+    """An address with http or https. Raises ValueError."""
+    if not _parsed(text):
+        message = "must be an address like https://hooks.example.com/signals"
+        raise ValueError(message)
+    return text
+
+
+def in_the_clear(url: str) -> bool:
+    """Whether what is sent there can be read on the way: http, and not to this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
 def _checked_url(text: str, example: str, risk: str) -> str:
+    if not _parsed(text):
+        message = f"must be an address like {example}"
+        raise ValueError(message)
+    if in_the_clear(text):
+        message = f"must be https: {risk}"
+        raise ValueError(message)
+    return text
+
+
+def _parsed(text: str) -> bool:
+    """Whether it is an address with a host, http or https, without a login."""
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
-        host = ""
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None:
-        message = f"must be an address like {example}"
-        raise ValueError(message)
-    if parts.scheme == "http" and not _is_loopback(host):
-        message = f"must be https: {risk}"
-        raise ValueError(message)
-    return text
+        return False
+    return bool(host) and parts.scheme in ("http", "https") and parts.username is None
 
 
 def _port(server: str) -> int | None:

@@ -37,6 +37,7 @@ COMMANDS = (
     Entry("route", "programs.commands.run:route", "One program: high-intent signals to their topics."),
     Entry("notify", "programs.commands.run:notify", "One program: who hears what, and why not."),
     Entry("send", "programs.commands.run:send", "One program: messages to Slack."),
+    Entry("forward", "programs.commands.run:forward", "One program: signals to another system, over HTTP."),
     Entry("load", "programs.commands.load:load", "Put a source's files on its raw topic, as a backfill."),
     Entry("replay", "programs.commands.replay:replay", "The same brain over files, without a broker."),
     Entry("playbook", "programs.commands.playbook:app", "Check and show the definitions."),

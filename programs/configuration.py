@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from playbook.refusals import refusals
 from playbook.sketch import Part, whole
+from programs.addresses import in_the_clear
 from programs.settings import Settings
 from topics.sources.declared_fields import misdeclared
 from topics.sources.source import MAPPED_KINDS, SourceKind
@@ -61,6 +62,8 @@ VARIABLES = (
 
 #: The secret of a source's webhooks, by the source's name in capitals, `-` as `_`.
 SECRET_VARIABLE = "SIGNALS_SOURCE_{name}_SECRET"  # noqa: S105  # its name, not a secret
+#: The same of a target that `forward` tells.
+TARGET_SECRET_VARIABLE = "SIGNALS_TARGET_{name}_SECRET"  # noqa: S105  # its name, not a secret
 
 #: Names the settings file itself; without it `signals.toml` in the working folder, if there is one.
 FILE_VARIABLE = "SIGNALS_SETTINGS"
@@ -137,40 +140,54 @@ def gather(environ: Mapping[str, str], folder: Path) -> Gathered:
 
 
 def _secret_variables(values: dict[str, Any]) -> list[Variable]:
-    """A variable for the secret of each source that may be fed over HTTP."""
-    return [
+    """A variable for the secret of each source that may be fed over HTTP, and of each target."""
+    sources = [
         Variable(secret_variable(source.text("name") or ""), ("sources", place, "webhook", "secret"), "a secret")
-        for place, source in _placed_sources(values)
+        for place, source in _placed(values, "sources")
         if source.text("kind") in WEBHOOK_KINDS
     ]
+    targets = [
+        Variable(target_secret_variable(target.text("name") or ""), ("targets", place, "secret"), "a secret")
+        for place, target in _placed(values, "targets")
+    ]
+    return sources + targets
 
 
 def secret_variable(source: str) -> str:
     """The variable that holds the secret of this source's webhooks."""
-    return SECRET_VARIABLE.format(name=source.upper().replace("-", "_"))
+    return SECRET_VARIABLE.format(name=_capitals(source))
+
+
+def target_secret_variable(target: str) -> str:
+    """The variable that holds the secret of this target."""
+    return TARGET_SECRET_VARIABLE.format(name=_capitals(target))
+
+
+def _capitals(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _read_secrets(values: dict[str, Any], file: str) -> Iterator[Problem]:
     """Put what secret files hold in their place, unless a secret is given; what cannot be read is a problem.
 
-    One that we may not read is none: only the user of `intake` need be able to, and intake says it.
+    One that we may not read is none: only the user of `intake` or `forward` need be able to, and those say it.
     """
-    for _, source in _placed_sources(values):
-        webhook = source.part("webhook")
-        path = webhook.text("secret_file")
-        if path is None or webhook.text("secret") is not None:
+    holders = [source.part("webhook") for _, source in _placed(values, "sources")]
+    for holder in (*holders, *(target for _, target in _placed(values, "targets"))):
+        path = holder.text("secret_file")
+        if path is None or holder.text("secret") is not None:
             continue
         try:
-            webhook.values["secret"] = Path(path).read_text(encoding="utf-8").strip()
+            holder.values["secret"] = Path(path).read_text(encoding="utf-8").strip()
         except PermissionError:
             continue
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not text"
-            yield Problem(file, _dotted(webhook.at("secret_file")), f"{path}: {reason}")
+            yield Problem(file, _dotted(holder.at("secret_file")), f"{path}: {reason}")
 
 
-def _placed_sources(values: dict[str, Any]) -> list[tuple[int, Part]]:
-    return [(int(source.path[-1]), source) for source in whole(values).parts("sources")]
+def _placed(values: dict[str, Any], key: str) -> list[tuple[int, Part]]:
+    return [(int(part.path[-1]), part) for part in whole(values).parts(key)]
 
 
 def checked(gathered: Gathered) -> Settings:
@@ -204,6 +221,9 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     for source in sources if isinstance(sources, list) else ():
         _anchor(source, "mapping", folder)
         _anchor(source.get("webhook") if isinstance(source, dict) else None, "secret_file", folder)
+    targets = values.get("targets")
+    for target in targets if isinstance(targets, list) else ():
+        _anchor(target, "secret_file", folder)
     return values
 
 
@@ -252,6 +272,18 @@ def _secret_names(settings: Part) -> Iterator[Finding]:
             other = seen.setdefault(secret_variable(name), name)
             if other != name:
                 yield source.at("name"), f"{secret_variable(name)} would be the secret of {other!r}, too: rename one"
+
+
+def _targets(settings: Part) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for target in settings.parts("targets"):
+        variable = target_secret_variable(target.text("name") or "")
+        if variable in seen:
+            yield target.at("name"), f"{variable} would be the secret of two targets: rename one"
+        seen.add(variable)
+        url, insecure = target.text("url") or "", target.values.get("insecure") is True
+        if in_the_clear(url) and not insecure:
+            yield target.at("url"), "deals would travel in the clear: https, or insecure = true"
 
 
 def _webhook_users(settings: Part) -> Iterator[Finding]:
@@ -346,4 +378,5 @@ CHECKS: tuple[Callable[[Part], Iterator[Finding]], ...] = (
     _files,
     _certificates,
     _rates,
+    _targets,
 )

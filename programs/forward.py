@@ -16,13 +16,17 @@ import structlog
 from alerts.metrics import ForwardMetrics, Metrics
 from alerts.outputs import FORMS
 from alerts.outputs.answers import Answer, answer, pause
-from alerts.outputs.target import Request, Target
+from alerts.outputs.standard import key_of
+from alerts.outputs.target import Form, Request, Target
 from alerts.reading import Unreadable, read_signal
 from alerts.replies import Ambiguous, Refused
 from alerts.retry import PATIENCE, Patience
 from engine.records import Batch, Output
 from engine.state import Store
 from programs.aside import put_unreadable_aside
+from programs.configuration import target_secret_variable
+from programs.failures import CallError
+from programs.settings import Settings, TargetSettings
 from topics.catalog import DEAL_SIGNALS
 from topics.signals import Signal
 
@@ -121,6 +125,39 @@ class Forward:
 
 def _detail(said: Answer) -> str:
     return getattr(said, "detail", "") or "too many requests"
+
+
+def chosen(settings: Settings, name: str | None) -> TargetSettings:
+    """The target of this name, or the only one. Raises CallError where it cannot be told, or cannot be believed."""
+    named = [target for target in settings.targets if name in (None, target.name)]
+    if len(named) != 1:
+        known = ", ".join(target.name for target in settings.targets)
+        raise CallError(f"--target must be one of {known}" if known else "the settings name no target: [[targets]]")
+    (target,) = named
+    if wrong := trouble_of(target):
+        raise CallError(wrong)
+    return target
+
+
+def trouble_of(target: TargetSettings) -> str | None:
+    """What keeps a target from being told: who cannot know that it is us would have to believe anybody."""
+    if target.secret is None and target.secret_file is not None:
+        return f"target {target.name}: {target.secret_file} may not be read by who runs this"
+    if target.secret is None and target.form is Form.WEBHOOK and not target.insecure:
+        variable = target_secret_variable(target.name)
+        return f"target {target.name} has no secret to sign with: set {variable} or secret_file (or insecure = true)"
+    try:
+        if target.form is Form.WEBHOOK and target.secret is not None:
+            key_of(target.secret.get_secret_value().encode())
+    except ValueError:
+        return f"target {target.name}: a secret that begins with whsec_ goes on in base64"
+    return None
+
+
+def to_target(target: TargetSettings) -> Target:
+    """A target of the settings as the outputs take it."""
+    secret = None if target.secret is None else target.secret.get_secret_value().encode()
+    return Target(target.name, target.form, secret, target.kinds)
 
 
 def make_forward(world: World, trouble: Trouble, aside: Metrics, _partition: int, _store: Store) -> Forward:

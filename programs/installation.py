@@ -17,8 +17,9 @@ from engine.reach import BrokerAway, BrokerRefuses
 from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.failures import CallError, WorkError
+from programs.forward import trouble_of
 from programs.intake.doors import served, troubles
-from programs.settings import INTAKE, PORTED, PROGRAMS
+from programs.settings import FORWARD, INTAKE, PORTED, PROGRAMS
 from programs.startup import Ready, to_broker
 from programs.supervisor import Child, command_of
 
@@ -50,6 +51,8 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
     settings = ready.settings
     if served(settings) and (wrong := list(troubles(settings))):
         raise CallError(*wrong)
+    if untold := [why for why in map(trouble_of, settings.targets) if why]:
+        raise CallError(*untold)
     ports = _ports(ready)
     with ExitStack() as stack:
         servers, embedded = settings.broker.bootstrap, None
@@ -99,13 +102,25 @@ def _reach(broker: Broker) -> None:
 def children(ready: Ready, installation: Installation, environ: Mapping[str, str]) -> list[Child]:
     """The programs as children, in an environment that tells them what was found."""
     return [
-        Child(name, command_of(name), {**environ, **_told(ready, installation, name)}) for name in installation.ports
+        Child(name, command_of(*_words(name)), {**environ, **_told(ready, installation, name)})
+        for name in installation.ports
     ]
+
+
+def _words(name: str) -> list[str]:
+    """How a program is called: `forward.<target>` is `forward` for one target."""
+    program, _, target = name.partition(".")
+    return [program, "--target", target] if target else [program]
+
+
+def _place(name: str) -> int:
+    """The place of a program among the ports."""
+    return PORTED.index(name.partition(".")[0])
 
 
 def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]:
     """What a child must know: the broker that was found, and the port that it was given (as its own base)."""
-    base = installation.ports[name] - PORTED.index(name)
+    base = installation.ports[name] - _place(name)
     return {
         "SIGNALS_BROKER": installation.broker.servers,
         "SIGNALS_WEB_PORT": str(base),
@@ -119,12 +134,15 @@ def _ports(ready: Ready) -> dict[str, int]:
     """A port for each program: the configured ones, or a free run of them where the base is 0. Raises WorkError."""
     web = ready.settings.web
     programs = (*PROGRAMS, *((INTAKE,) if served(ready.settings) else ()))
+    targets = [f"{FORWARD}.{target.name}" for target in ready.settings.targets]
     if web.base_port:
         ports = {name: web.port(name) for name in programs}
+        ports |= {name: web.port(FORWARD) + number for number, name in enumerate(targets)}
         _check_free(web.host, ports)
         return ports
-    base = _free_run(web.host, len(PORTED))
-    return {name: base + PORTED.index(name) for name in programs}
+    base = _free_run(web.host, len(PORTED) + len(targets))
+    free = {name: base + _place(name) for name in programs}
+    return free | {name: base + PORTED.index(FORWARD) + number for number, name in enumerate(targets)}
 
 
 def _check_free(host: str, ports: Mapping[str, int]) -> None:

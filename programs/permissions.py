@@ -40,7 +40,8 @@ class Duty(NamedTuple):
 
     `takes` topics as a consumer group called like the role; `keeps` its state on topics; `writes`; `reads` without a
     group; `watches` how far other groups have read; `sees` that topics are there and where they end; `transacts` under
-    names that begin so, as every program does under its own.
+    names that begin so, as every program does under its own. `by_target`: groups called like the role, a dot, and a
+    target of the settings.
     """
 
     role: str
@@ -51,6 +52,7 @@ class Duty(NamedTuple):
     watches: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
     transacts: tuple[str, ...] = ()
+    by_target: bool = False
 
 
 PROGRAM_DUTIES = (
@@ -89,6 +91,7 @@ PROGRAM_DUTIES = (
 OTHER_DUTIES = (
     Duty("intake", writes=(RAW_PREFIX,)),
     Duty("connector", writes=(RAW_PREFIX,)),
+    Duty("forward", takes=(DEAL_SIGNALS,), writes=(REJECTED,), by_target=True),
     Duty(
         "loader",
         writes=(RAW_PREFIX, DEAL_EVENTS),
@@ -162,7 +165,9 @@ def _of(duty: Duty, names: tuple[str, ...]) -> Iterator[Grant]:
     ):
         for name in _named(what, names):
             yield from (Grant(duty.role, operation, Resource.TOPIC, name) for operation in operations)
-    if duty.takes:
+    if duty.by_target:
+        yield Grant(duty.role, read, Resource.GROUP, f"{duty.role}.", prefixed=True)
+    elif duty.takes:
         yield Grant(duty.role, read, Resource.GROUP, duty.role)
     for name in (duty.role, *duty.transacts) if duty.takes else duty.transacts:
         yield Grant(duty.role, write, Resource.TRANSACTIONAL_ID, f"{name}.", prefixed=True)

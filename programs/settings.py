@@ -12,15 +12,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StringConstraints
 
-from programs.addresses import checked_api_url, checked_public_url, checked_servers
+from alerts.outputs.target import Form
+from programs.addresses import checked_api_url, checked_http_url, checked_public_url, checked_servers
 from topics.catalog import RAW_DAYS, REJECTED_DAYS
+from topics.signals import Kind
 from topics.sources.source import Provides, SourceKind
 
 #: The programs of one installation in the order of the flow; `signals up` gives them ports in this order.
 PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
 #: Runs only where a source is fed over HTTP; its port follows the others'.
 INTAKE = "intake"
-PORTED = (*PROGRAMS, INTAKE)
+#: Runs once for each target that is told over HTTP; the first has this port, the others those that follow.
+FORWARD = "forward"
+PORTED = (*PROGRAMS, INTAKE, FORWARD)
 
 
 def _checked_program(name: str) -> str:
@@ -144,6 +148,21 @@ class SourceSettings(_Part):
     webhook: WebhookSettings | None = Field(default=None, description="it is fed by `signals intake`")
 
 
+class TargetSettings(_Part):
+    """Another system that `forward` tells of signals over HTTP.
+
+    `secret`: what a webhook is signed with; the bearer token of one in Alertmanager's form.
+    """
+
+    name: SourceName
+    form: Form
+    url: Annotated[str, AfterValidator(checked_http_url)]
+    secret: Hidden | None = None
+    secret_file: Path | None = Field(default=None, description="a file that holds the secret, in place of it")
+    kinds: frozenset[Kind] = Field(default=frozenset(), description="of these kinds; none: of all")
+    insecure: bool = Field(default=False, description="unsigned, or in the clear over a network")
+
+
 #: What a machine without a settings file reads: the CRM, and what its buyers do on the web site.
 DEFAULT_SOURCES = (
     SourceSettings(name="salesforce", kind=SourceKind.SALESFORCE, tenant="default"),
@@ -170,6 +189,7 @@ class Settings(_Part):
     web: WebSettings = WebSettings()
     intake: IntakeSettings = IntakeSettings()
     sources: tuple[SourceSettings, ...] = Field(default=DEFAULT_SOURCES, min_length=1)
+    targets: tuple[TargetSettings, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not be seen, for the logs to look out for."""

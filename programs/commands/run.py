@@ -17,15 +17,18 @@ from engine.batches import run
 from engine.embedded import PURPOSE, EmbeddedBroker
 from programs.commands.loading import ready as load_ready
 from programs.failures import CallError
+from programs.forward import chosen
 from programs.installation import children, installed
 from programs.logs import configure
-from programs.settings import INTAKE
+from programs.settings import FORWARD, INTAKE
 from programs.startup import Ready
 from programs.supervisor import Child, supervise
 from programs.wiring import BUILDS
+from programs.wiring import forward as build_forward
 
 PlaybookOption = Annotated[Path | None, typer.Option(help="else the settings', else the one that ships")]
 BrokerOption = Annotated[str | None, typer.Option(help="host:port[,host:port]; none: the embedded broker")]
+TargetOption = Annotated[str | None, typer.Option(help="its name in the settings; needless where there is one")]
 #: How often `up` looks whether its broker lives.
 WATCH_S = 0.5
 
@@ -96,6 +99,12 @@ def intake() -> None:
     from programs.intake.program import run as run_intake  # noqa: PLC0415 - the same
 
     raise typer.Exit(run_intake(Intake(*_ready_for(INTAKE))))
+
+
+def forward(*, target: TargetOption = None) -> None:
+    """Tell another system of signals over HTTP, each until it has taken it."""
+    ready, servers = _ready_for(FORWARD if target is None else f"{FORWARD}.{target}")
+    raise typer.Exit(run(build_forward(ready, servers, chosen(ready.settings, target))))
 
 
 def ingest() -> None:

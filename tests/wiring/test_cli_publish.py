@@ -135,8 +135,8 @@ def test_a_version_may_be_made_known_alone(signals: Call, servers: str, edited: 
 
 def test_a_new_route_has_its_topic_before_anything_is_routed(signals: Call, edited: Callable[[str, str], str]) -> None:
     signals("topics", "apply")
-    new = 'intents:\n  - name: trial_ended\n    when: kind == "trial.ended"\n    route: trials'
-    code, out, err = signals("playbook", "publish", edited("intents:", new))
+    new = '\nintents:\n  - name: trial_ended\n    when: kind == "trial.ended"\n    route: trials'
+    code, out, err = signals("playbook", "publish", edited("\nintents:", new))
     assert (code, err) == (0, [])
     assert "done: route.trials: created with 4 partitions" in out
     assert "intents[trial_ended]: new" in out

@@ -21,9 +21,16 @@ from boards.generate import BOARDS, FOLDER
 from boards.rules import JOB
 from engine.embedded import EmbeddedBroker
 from programs.cli import COMMANDS, load
-from programs.configuration import FILE_VARIABLE, VARIABLES, WEBHOOK_KINDS, secret_variable
+from programs.configuration import (
+    FILE_VARIABLE,
+    VARIABLES,
+    WEBHOOK_KINDS,
+    secret_variable,
+    target_secret_variable,
+)
+from programs.forward import chosen
 from programs.intake.doors import doors
-from programs.settings import INTAKE, PORTED, PROGRAMS
+from programs.settings import FORWARD, INTAKE, PORTED, PROGRAMS
 from programs.startup import Ready, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +39,12 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("topics", *PORTED)
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+#: The services that run only where a profile asks for them, with the secrets that only they are told.
+SECRETS = {
+    INTAKE: {secret_variable(kind) for kind in WEBHOOK_KINDS},
+    FORWARD: {target_secret_variable("hook")},
+}
 
 #: `${NAME:-default}` and `${NAME:?why}` in a value.
 INTERPOLATED = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
@@ -74,6 +87,8 @@ def composed(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         str(folder / "empty.env"),
         "--profile",
         "webhooks",
+        "--profile",
+        "targets",
     ]
     return subprocess.run(
         [*command, *words, "config"], env=kept | environ, capture_output=True, text=True, timeout=60, check=False
@@ -118,7 +133,7 @@ def test_the_command_of_a_service_is_one_of_the_program(service: str) -> None:
 @pytest.mark.parametrize("service", OURS)
 def test_every_variable_is_one_that_is_read(service: str) -> None:
     known = {variable.name for variable in VARIABLES} | {FILE_VARIABLE}
-    known |= {secret_variable(kind) for kind in WEBHOOK_KINDS} if service == INTAKE else set()
+    known |= SECRETS.get(service, set())
     assert environment(service).keys() <= known
 
 
@@ -135,9 +150,9 @@ def test_a_program_can_use_its_settings_and_answers_where_it_is_asked(service: s
     assert f"'http://127.0.0.1:{port}/healthz'" in ask[3]
     compile(ask[3], "healthcheck", "exec")
     scraped = PROMETHEUS["scrape_configs"][0]
-    if service == INTAKE:  # it may not run, or several times: found by its name
-        assert scraped["dns_sd_configs"] == [{"names": [service], "type": "A", "port": port}]
-        assert [each["replacement"] for each in scraped["relabel_configs"]] == [service]
+    if service in SECRETS:  # it may not run, or several times: found by its name
+        assert {"names": [service], "type": "A", "port": port} in scraped["dns_sd_configs"]
+        assert service in [each["replacement"] for each in scraped["relabel_configs"]]
     else:
         assert {"targets": [f"{service}:{port}"], "labels": {"program": service}} in scraped["static_configs"]
     assert str(settings.broker.bootstrap) in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
@@ -147,20 +162,28 @@ def test_only_the_program_that_speaks_to_slack_has_its_token() -> None:
     assert [name for name in SERVICES if "SLACK_BOT_TOKEN" in SERVICES[name].get("environment", {})] == ["send"]
 
 
-def test_webhooks_are_taken_in_only_where_it_is_asked_for_and_only_there_are_their_secrets() -> None:
-    assert [name for name, said in SERVICES.items() if "profiles" in said] == [INTAKE]
-    secrets = {secret_variable(kind) for kind in WEBHOOK_KINDS}
-    for name, said in SERVICES.items():
-        assert (secrets <= said.get("environment", {}).keys()) == (name == INTAKE)
-        assert name == INTAKE or not secrets & said.get("environment", {}).keys()
+def test_http_runs_only_where_it_is_asked_for_and_only_there_are_its_secrets() -> None:
+    assert {name for name, said in SERVICES.items() if "profiles" in said} == SECRETS.keys()
+    for whose, secrets in SECRETS.items():
+        for name, said in SERVICES.items():
+            assert (secrets & said.get("environment", {}).keys()) == (secrets if name == whose else set())
+
+
+def test_the_target_that_is_shown_can_be_told(tmp_path: Path) -> None:
+    settings = uncommented(tmp_path, environment(FORWARD) | {target_secret_variable("hook"): "s"}).settings
+    assert chosen(settings, None).name == "hook"
 
 
 def test_the_source_of_webhooks_that_is_shown_can_be_used(tmp_path: Path) -> None:
-    text = (ROOT / "deploy" / "settings" / "signals.toml").read_text(encoding="utf-8")
-    (tmp_path / "signals.toml").write_text(re.sub(r"(?m)^# (?=\[\[|\w+ = (?!\"playbook))", "", text))
     told = environment(INTAKE) | {"SIGNALS_INTAKE_PUBLIC_URL": "https://x.example", secret_variable("hubspot"): "s"}
-    opened = doors(prepare({**told, FILE_VARIABLE: "signals.toml"}, tmp_path))
-    assert list(opened) == ["/hubspot/hubspot"]
+    assert list(doors(uncommented(tmp_path, told))) == ["/hubspot/hubspot"]
+
+
+def uncommented(folder: Path, told: dict[str, str]) -> Ready:
+    """The settings that compose mounts, with what they only show."""
+    text = (ROOT / "deploy" / "settings" / "signals.toml").read_text(encoding="utf-8")
+    (folder / "signals.toml").write_text(re.sub(r"(?m)^# (?=\[\[|\w+ = (?!\"playbook))", "", text))
+    return prepare({**told, FILE_VARIABLE: "signals.toml"}, folder)
 
 
 def test_every_mounted_file_is_there_and_read_only() -> None:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from alerts.outputs.target import Form
 from programs.intake.program import Intake
-from programs.settings import INTAKE, PORTED, PROGRAMS, WebSettings
+from programs.settings import FORWARD, INTAKE, PORTED, PROGRAMS, TargetSettings, WebSettings
 from programs.startup import prepare
-from programs.wiring import BUILDS
+from programs.wiring import BUILDS, forward
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+TARGET = TargetSettings(name="hook", form=Form.ALERTMANAGER, url="https://hooks.example.com")
 
 
 def rows_under(head: str) -> list[tuple[str, str]]:
@@ -26,6 +30,7 @@ def test_every_check_is_explained_with_the_program_that_has_it(tmp_path: Path) -
     ready = prepare({}, tmp_path)
     checks = {name: set(BUILDS[name](ready, "127.0.0.1:1").ready_checks) for name in PROGRAMS}
     checks[INTAKE] = set(_intake(tmp_path).ready_checks)
+    checks[FORWARD] = set(forward(ready, "127.0.0.1:1", TARGET).ready_checks)
     explained = dict(rows_under("| check | fails while |"))
     everywhere = set.intersection(*checks.values())
     for check in set.union(*checks.values()):

@@ -84,6 +84,7 @@ def test_a_transaction_is_named_after_its_program_alone(ready: Ready) -> None:
     named = [one for one in grants(topics_of(ready), prefix="") if one.resource is Resource.TRANSACTIONAL_ID]
     names = [
         *((name, name) for name in PROGRAMS),
+        ("forward", "forward"),
         ("publisher", "publish"),
         ("replayer", "replay"),
         ("forgetter", "forget"),
