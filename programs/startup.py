@@ -42,7 +42,7 @@ class Ready(NamedTuple):
 
     def topics(self) -> tuple[Topic, ...]:
         """Every topic of this installation, in the order of the flow."""
-        routes = (intent.route for intent in self.playbook.playbook.intents if intent.route is not None)
+        routes = self.playbook.playbook.route_names
         kept = self.settings.topics
         names = (source.name for source in self.sources)
         return topics(names, routes, raw_days=kept.raw_days, rejected_days=kept.rejected_days)
@@ -177,7 +177,7 @@ def to_engine(settings: Settings, program: str, servers: str) -> EngineSettings:
         broker=to_broker(settings.broker, servers),
         data_dir=settings.data_dir,
         web_host=settings.web.host,
-        web_port=settings.web.port(program),
+        web_port=settings.web.port(program.partition(".")[0]),
         store=settings.store,
         max_batch_records=AT_A_TIME.get(program, EngineSettings.max_batch_records),
     )

@@ -14,6 +14,8 @@ from engine.clock import ClockPlan, Upstream, add_clock
 from engine.records import Output
 from engine.ticking import Mode
 from programs.detect import MakeDetect
+from programs.forward import INPUT as FORWARD_INPUT
+from programs.forward import Trouble, make_forward, to_target, world_of
 from programs.ingest import MakeIngest
 from programs.join import make_join
 from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy
@@ -22,14 +24,15 @@ from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
 from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
+from programs.settings import FORWARD, TargetSettings
 from programs.startup import Ready, exchange, to_engine
 from programs.times import Times
 from signals.joining.joiner import HOPS
+from signals.joining.ties import compared
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 from topics.catalog import (
     ALERT_LEDGER,
     DEAL_EVENTS,
-from signals.joining.ties import compared
     PEOPLE_EVENTS,
     STATE_DETECT,
     STATE_FANOUT,
@@ -123,6 +126,17 @@ def send(ready: Ready, servers: str) -> BatchApp:
     world = make_world(published, voice, metrics)
     attach(app, [SEND_INPUT], functools.partial(make_send, world, published=published), state_topic=ALERT_LEDGER)
     app.ready_checks["slack"] = functools.partial(slack_trouble, voice)
+    return app
+
+
+def forward(ready: Ready, servers: str, target: TargetSettings) -> BatchApp:
+    """deal.signals -> one target over HTTP."""
+    app = _app(ready, f"{FORWARD}.{target.name}", servers)
+    trouble = Trouble()
+    world = world_of(to_target(target), target.url, ForwardMetrics(app.registry, target.name))
+    make = functools.partial(make_forward, world, trouble, Metrics(app.registry))
+    attach(app, [FORWARD_INPUT], make, state_topic=None)
+    app.ready_checks["target"] = trouble
     return app
 
 
