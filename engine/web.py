@@ -7,6 +7,7 @@ does its work, 503 and the reasons while it does not, and how many records of ea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -86,7 +87,12 @@ class Web:
     async def _serve(self, bound: Future[int]) -> None:
         """The life of the thread."""
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+
+        def stop() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended by itself
+                loop.call_soon_threadsafe(stopped.set)
+
+        self._stop = stop
         site_app = web.Application()
         site_app.add_routes(
             [

@@ -67,3 +67,4 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
         web = Web("127.0.0.1", taken.getsockname()[1], CollectorRegistry(), {}, "detect")
         with pytest.raises(OSError, match="address already in use"):
             await web.run()
+        web._stop()  # its loop is gone by now, as it may be when `run` tells it to stop
