@@ -67,3 +67,15 @@ def in_days(limit_us: int) -> str:
     """A limit as people read it: `30 days`, `7.5 days`, `1 day`."""
     days = limit_us / 86_400_000_000
     return f"{days:g} day" if days == 1 else f"{days:g} days"
+
+
+def in_business_days(limit_us: int) -> str:
+    """A limit of business days: `2 business days`."""
+    days = limit_us / 86_400_000_000
+    return f"{days:g} business day" if days == 1 else f"{days:g} business days"
+
+
+def in_business_hours(limit_us: int) -> str:
+    """A limit of business hours: `4 business hours`."""
+    hours = limit_us / 3_600_000_000
+    return f"{hours:g} business hour" if hours == 1 else f"{hours:g} business hours"

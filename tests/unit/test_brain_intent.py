@@ -123,3 +123,72 @@ def test_the_evidence_of_an_intent() -> None:
     assert (episode.anchor, episode.severity, episode.reason) == (cause.id, Severity.INFO, "high intent: demo request")
     assert episode.details == ({"intent": "demo_request", "at": "2024-03-02T00:00:00Z"},)
     assert [mark.event for mark in episode.causes] == [cause.id]
+
+
+# --- without an answer: four business hours from nine to five, Monday to Friday. 1 March 2024 is a Friday.
+
+HOUR = 1 / 24
+
+UNANSWERED = [
+    Story("four hours of a working day", [LEAD, intent(at(10 * HOUR))], at(14 * HOUR), []),
+    Story("a microsecond more", [LEAD, intent(at(10 * HOUR))], at(14 * HOUR) + 1, [opened(at(14 * HOUR))]),
+    Story("in the night they begin at nine", [LEAD, intent(at(2 * HOUR))], at(1), [opened(at(13 * HOUR))]),
+    Story("over the weekend they go on on Monday", [LEAD, intent(at(15 * HOUR))], at(4), [opened(at(3 + 11 * HOUR))]),
+    Story("a call at the limit is in time", [LEAD, intent(at(10 * HOUR)), call(at(14 * HOUR))], at(1), []),
+    Story(
+        "a call later resolves",
+        [LEAD, intent(at(10 * HOUR)), call(at(15 * HOUR))],
+        at(1),
+        [opened(at(14 * HOUR)), resolved(at(15 * HOUR))],
+    ),
+    Story(
+        "a call before it is no answer",
+        [LEAD, call(at(9 * HOUR)), intent(at(10 * HOUR))],
+        at(1),
+        [opened(at(14 * HOUR))],
+    ),
+    Story(
+        "each intent has its own hours",
+        [LEAD, intent(at(10 * HOUR)), intent(at(12 * HOUR), "pricing_page")],
+        at(1),
+        [opened(at(14 * HOUR)), opened(at(16 * HOUR))],
+    ),
+    Story(
+        "the same intent within its window asks for nothing more",
+        [LEAD, intent(at(10 * HOUR)), intent(at(12 * HOUR))],
+        at(1),
+        [opened(at(14 * HOUR))],
+    ),
+    Story(
+        "a meeting that ends by itself is an answer",
+        [LEAD, intent(at(10 * HOUR)), meeting(at(11 * HOUR), "m", at(16 * HOUR))],
+        at(1),
+        [opened(at(14 * HOUR)), resolved(at(16 * HOUR))],
+    ),
+    Story(
+        "a plan is none",
+        [LEAD, intent(at(10 * HOUR)), planned(at(11 * HOUR), "p", at(9))],
+        at(1),
+        [opened(at(14 * HOUR))],
+    ),
+    Story(
+        "closing resolves",
+        [LEAD, intent(at(10 * HOUR)), changed(at(15 * HOUR), stage="Won")],
+        at(1),
+        [opened(at(14 * HOUR)), resolved(at(15 * HOUR), "closed")],
+    ),
+]
+
+
+@pytest.mark.parametrize("story", UNANSWERED, ids=sentence)
+def test_without_an_answer(story: Story) -> None:
+    assert story.told(Kind.INTENT_UNANSWERED) == story.expected
+
+
+def test_the_evidence_of_no_answer_counts_business_hours() -> None:
+    seen = intent(at(15 * HOUR))
+    _, said = history([LEAD, seen], at(4))
+    episode = next(one.episode for one in said if one.episode.kind is Kind.INTENT_UNANSWERED)
+    assert (episode.anchor, episode.severity) == (seen.id, Severity.CRITICAL)
+    assert (episode.observed, episode.limit, episode.unit) == (4.0, 4.0, "business hours")
+    assert episode.reason == "demo request without an answer for more than 4 business hours"
