@@ -351,9 +351,9 @@ def _text(stored: Stored) -> int:
 
 
 def _values(event: DealEvent) -> Collection[Scalar]:
-    if type(event) in _DATED:
-        return event.fields.values()  # type: ignore[union-attr]  # those have fields
-    return event.data.values() if type(event) is IntentSeen else ()
+    if isinstance(event, DealChanged | ActivityChanged | RelatedChanged):
+        return event.fields.values()
+    return event.data.values() if isinstance(event, IntentSeen) else ()
 
 
 def _refolded(panel: Panel, state: State, stored: Stored, ticked_us: int) -> tuple[State, list[Transition]]:

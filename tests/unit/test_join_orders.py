@@ -16,7 +16,7 @@ from signals.emit import view_of
 from signals.history import AT_REST, Reading, joined_at_once, judged
 from signals.intents import intents_of
 from signals.joining.joiner import Joiner
-from signals.joining.ties import Ties
+from signals.joining.ties import Ties, compared
 from signals.judge import Stored, Watch, panel_of
 from signals.kept import read_kept
 from signals.keyed import DictStore
@@ -36,15 +36,17 @@ from topics.events import (
 )
 from topics.instants import HOUR_US
 from topics.outcomes import Accepted
-from topics.signals import Signal, Step
+from topics.signals import Kind, Signal, Step
 
 RULES = rules_of(
     icp=[{"name": "big", "when": "account_employees >= 100"}],
     segments=[{"name": "banks", "when": 'account_industry == "bank"', "cycle_days": 8}],
     sql={"fields": ["budget", "owner_active"]},
+    signals={"junk_field": {"min_repeats": 2}},
 )
 INTENTS = intents_of(RULES.playbook, RULES.version)
 PANEL = panel_of(RULES)
+COMPARED = compared(RULES.playbook)
 UNTIL_US = at(60)
 
 DEALS = ("D1", "D2", "D3")
@@ -140,8 +142,9 @@ _deals = st.builds(
     _some(
         account_id=st.sampled_from((*ACCOUNTS, None)),
         owner_id=st.sampled_from((*OWNERS, None)),
-        stage=st.sampled_from(("Lead", "Demo")),
+        stage=st.sampled_from(("Lead", "Demo", "Won", "Nowhere")),
         budget=st.booleans(),
+        next_step=st.sampled_from(("Call them", "call  THEM.", "Send it", None)),
     ),
 )
 _activities = st.builds(
@@ -219,7 +222,15 @@ def arrivals(draw: st.DrawFn) -> Arrival:
         )
     )
     births = [
-        created(at(0) + n, f"{SOURCE}:{deal}", stage="Lead", account_id="A1", owner_id=OWNERS[n % 2], budget=True)
+        created(
+            at(0) + n,
+            f"{SOURCE}:{deal}",
+            stage="Lead",
+            account_id="A1",
+            owner_id=OWNERS[n % 2],
+            budget=True,
+            next_step="Call them",
+        )
         for n, deal in enumerate(DEALS[:2])
     ]
     gone = [removed(_at(SPAN_HOURS), f"{SOURCE}:D2")] if draw(st.integers(0, 5)) == 0 else []
@@ -238,7 +249,7 @@ class Ended(NamedTuple):
 
 def live(events: list[AnyEvent]) -> Ended:
     """One event after the other through the join and the partition, then a tick at the end."""
-    store, joiner, ties = DictStore(), Joiner(INTENTS, DictStore()), Ties()
+    store, joiner, ties = DictStore(), Joiner(INTENTS, DictStore()), Ties((), COMPARED)
     partition = Partition(PANEL, store, AT_REST)
     offset = 0
     alone: list[Signal] = []
@@ -255,7 +266,7 @@ def live(events: list[AnyEvent]) -> Ended:
 
 def at_rest(events: list[AnyEvent]) -> Ended:
     """The same as history."""
-    reading = Reading(INTENTS, Ties())
+    reading = Reading(INTENTS, Ties((), COMPARED))
     for offset, event in enumerate(events):
         reading.take(offset, [Accepted((event,))])
     (deals,) = reading.deals
@@ -266,11 +277,14 @@ def at_rest(events: list[AnyEvent]) -> Ended:
 
 
 def open_of(signals: list[Signal]) -> set[tuple[str, str]]:
-    """The signals of intents without a deal that nobody took back, each with its instant."""
+    """The signals without a deal that nobody took back, each with its instant.
+
+    A value that nobody defined is told of from when it was first heard of, so when depends on the order.
+    """
     found: dict[str, tuple[str, str]] = {}
     for one in signals:
         if one.transition is Step.OPENED:
-            found[one.id] = (one.id, one.opened_at)
+            found[one.id] = (one.id, "" if one.kind is Kind.VALUE_UNMAPPED else one.opened_at)
         else:
             del found[one.id]
     return set(found.values())
@@ -280,7 +294,7 @@ def shown(watch: Watch) -> dict[str, Any]:
     """A deal as people see it, and its activities and intents without what says in which order they came."""
     deal = watch.deal
     view = msgspec.to_builtins(view_of(RULES, watch))
-    if deal.removed:  # nobody lets time pass for it
+    if not watch.dues:  # nobody lets time pass for it
         del view["as_of"], view["last_contact_at"]
     return {
         "view": view,
@@ -291,6 +305,7 @@ def shown(watch: Watch) -> dict[str, Any]:
         "intents": [(one.intent, one.at_us) for one in deal.intents],
         "losses": {name: one.at_us for name, one in deal.losses.items()},
         "entries": [(one.stage, one.at_us) for one in deal.entries],
+        "repeats": deal.repeats,
     }
 
 
