@@ -1,7 +1,7 @@
 # make setup   a virtual environment with everything pinned, and .venv/bin/signals
 # make demo    the main job on a simulated sales team; SECONDS=40 HEADLESS=1 for a run that ends with a summary
-# make test    the tests; ARGS="-k stage" to choose some
-# make slow    the tests that take too long for every run
+# make test    the tests; ARGS="-k stage" to choose some, WORKERS=0 for one process instead of several
+# make slow    the tests that take too long for every run; the same
 # make chaos   trust under fire, on Apache Kafka: one table; ARGS=--quick for a short form, ARGS="kills" for one line
 # make bench   the engine beside its peers and every figure it promises; ARGS=--quick, ARGS="--only race" for one part
 # make fuzz    every parser driven by coverage (Linux, macOS); SECONDS=600 for each, ARGS="tables" for one
@@ -41,14 +41,17 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/signals demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter-out 0,$(HEADLESS)),--headless)
 
+# Most of the tests that take long wait for brokers. Those of one module stay in one process, which has its own brokers.
+SPREAD = -n $(or $(WORKERS),$(1)) --dist loadscope
+
 test: setup
-	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+	@$(BIN)/python -m pytest -m "not chaos" $(call SPREAD,3) $(ARGS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 slow: setup
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@$(BIN)/python -m pytest -m chaos $(call SPREAD,2) $(ARGS)
 
 # The peers that the engine is measured beside have dependencies of their own.
 $(BENCH)/.installed: requirements-bench.lock $(INSTALLED)
