@@ -60,7 +60,7 @@ def _close_date_parked(case: Case) -> Verdict:
     day = day_of(case.deal.fields.get("close_date"))
     if day is None:
         return NOTHING
-    zone, limit = zone_of_owner(case), _horizon_days(case)
+    zone, limit = zone_of_owner(case), horizon_days(case)
     near_us = zone.start_us(day - int(limit))  # from then on it is no more than the limit ahead
     if case.at_us >= near_us:
         return NOTHING
@@ -75,7 +75,8 @@ def _close_date_parked(case: Case) -> Verdict:
     return (finding,), near_us
 
 
-def _horizon_days(case: Case) -> float:
+def horizon_days(case: Case) -> float:
+    """How many days ahead a close date may lie."""
     rules, numbers = case.rules, case.rules.settings.close_date_parked
     corridor_us = rules.corridor(case.stage, rules.segment(case.deal.fields)).limit_us
     return numbers.days if corridor_us is None else max(numbers.days, corridor_us * numbers.corridor_factor / DAY_US)

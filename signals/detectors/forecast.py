@@ -21,7 +21,7 @@ def _close_date_pushed(case: Case) -> Verdict:
     An episode is anchored at the push that passed the limit; each further push updates it and renews its expiry.
     """
     numbers = case.rules.settings.close_date_pushed
-    pushes = _pushes(case.deal, numbers.min_days)
+    pushes = pushes_of(case.deal, numbers.min_days)
     if not pushes:
         return NOTHING
     chain = _chain(pushes, case.rules)
@@ -80,7 +80,7 @@ def _chain(pushes: list[Move], rules: Rules) -> _Chain | None:
     return _Chain(first, last, Severity.CRITICAL if critical else Severity.WARNING, pushes[begin:end])
 
 
-def _pushes(deal: Deal, min_days: int) -> list[Move]:
+def pushes_of(deal: Deal, min_days: int) -> list[Move]:
     """The moves that count. The first off a month-end default of the CRM is weak evidence and does not (signals.md)."""
     pushes = [move for move in deal.moves if move.days >= min_days]
     if not pushes or deal.created_us is None:

@@ -12,13 +12,13 @@ from topics.signals import Kind, Severity
 
 def _high_intent(case: Case) -> Verdict:
     """A high-intent event that no contact has followed yet; the deal keeps one per intent and window."""
-    waiting = _waiting(case)
+    waiting = waiting_of(case)
     return (tuple([_intent(one) for one in waiting]), _next_contact(case)) if waiting else NOTHING
 
 
 def _intent_unanswered(case: Case) -> Verdict:
     """The same, and the owner's business hours in which somebody should have answered are over."""
-    waiting = _waiting(case)
+    waiting = waiting_of(case)
     if not waiting:
         return NOTHING
     due_us, limit_us = _next_contact(case), case.rules.limits.unanswered_us
@@ -33,7 +33,7 @@ def _intent_unanswered(case: Case) -> Verdict:
     return tuple(findings), due_us
 
 
-def _waiting(case: Case) -> list[IntentMark]:
+def waiting_of(case: Case) -> list[IntentMark]:
     """The intents that no contact has followed."""
     if not case.deal.intents:
         return []

@@ -18,7 +18,7 @@ def _no_next_meeting(case: Case) -> Verdict:
     numbers, limits = case.rules.settings.no_next_meeting, case.rules.limits
     if case.stage.order + 1 < numbers.from_stage:
         return NOTHING
-    start = _start(case)
+    start = counted_from(case)
     if start is None:
         return NOTHING
     is_planned, due_us = planned(case.deal, case.at_us, limits.plan_us, meetings=True)
@@ -39,7 +39,7 @@ def _no_next_meeting(case: Case) -> Verdict:
     return (finding,), due_us
 
 
-def _start(case: Case) -> Contact | None:
+def counted_from(case: Case) -> Contact | None:
     """The end of the last meeting or the entry into the stage; of both the later one. None: neither is known."""
     entry, meeting = case.deal.entries[-1], case.deal.last_meeting(case.at_us)
     if entry.at_us is None or (meeting is not None and meeting.at_us >= entry.at_us):

@@ -20,7 +20,7 @@ def _single_threaded(case: Case) -> Verdict:
         old_us = case.deal.created_us + limits.threads_age_us
         if case.at_us <= old_us:
             return (), old_us
-    last_us, due_us = _last_by_person(case)
+    last_us, due_us = last_by_person(case)
     numbers = case.rules.settings.single_threaded
     count = len(last_us)
     if count >= numbers.min_contacts:
@@ -35,7 +35,7 @@ def _single_threaded(case: Case) -> Verdict:
     return (finding,), due_us
 
 
-def _last_by_person(case: Case) -> tuple[dict[str, int], int | None]:
+def last_by_person(case: Case) -> tuple[dict[str, int], int | None]:
     """When each person at the buyer's was last spoken to in the window, and up to when that does not change by time."""
     window_us, at_us = case.rules.limits.threads_us, case.at_us
     last_us: dict[str, int] = {}
