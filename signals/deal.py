@@ -37,15 +37,19 @@ NEVER_US, _EVER_US = -(2**63), 2**63 - 1
 MAX_ENTRIES = 32
 MAX_MOVES = 32
 MAX_INTENTS = 16
+#: What is kept of an engagement's data: so many values, and so much of a text.
+MAX_DATA, MAX_DATUM = 8, 200
 MAX_PEAKS = 16
 MAX_HANDOVERS = 8
 #: Of attempts to reach the buyer that are forgotten, so many instants are kept: buyer_silent asks for two.
 MAX_OUTBOUND = 8
+MAX_REPEATS = 16
 #: A longer text is cut where it is kept as what stood in a field before.
 MAX_BEFORE = 80
-MAX_REPEATS = 16
-#: The names whose last change is kept (`Deal.changed`): what people work on, and who works on it.
-WATCHED = frozenset({"stage", "amount", "close_date", "next_step", "owner_id", "lifecycle"})
+#: What a person changes who works on a deal.
+WORK = frozenset({"stage", "amount", "close_date", "next_step", "owner_id"})
+#: The names whose last change is kept (`Deal.changed`).
+WATCHED = WORK | {"lifecycle"}
 #: The same of what the deal holds of its owner, which the owner's record tells.
 WATCHED_OF_OWNER = frozenset({"owner_team", "owner_role", "owner_active"})
 
@@ -53,11 +57,11 @@ WATCHED_OF_OWNER = frozenset({"owner_team", "owner_role", "owner_active"})
 ACTIVITIES = "*activities"
 INTENTS = "*intents"
 STATUS = "*status"
+REPEATED = "*repeated"
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A causing event: its id, its offset in the deal's partition, and its ordinal among the deal's folded events."""
-REPEATED = "*repeated"
 
     event: str
     offset: int
@@ -176,11 +180,11 @@ class IntentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     intent: str
     at_us: int
     mark: Mark
+    data: dict[str, Scalar] = {}
 
 
 class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folded facts of one deal.
-    data: dict[str, Scalar] = {}
 
     `fields`: the last value of every covered field (None: empty; absent: unknown). `entries`: the stages entered, in
     order, the last being the present one. `losses`: fields that were true and are not. `older_contact`: the last
@@ -188,9 +192,9 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `older_meeting` the last meeting, `older_outbound` when the buyer was written to or called since the former.
     `n`: how many events were folded. `suspect_us`: the source lost changes at that instant. `loading`: a backfill is
     not complete yet. `related`: what `fields` hold of the deal's account and owner, beside what is its own.
-    `heard_us`: since when its changes are known; None while nothing dated is. `changed`: the last change of each
-    watched field since then. `peaks`: amounts that were higher than all that came later, the highest first.
-    `handovers`: the changes of the owner, in order.
+    `heard`: since when its changes are known; None while nothing dated is. `changed`: the last change of each
+    watched field since then, `worked` the last of `WORK` by a person. `peaks`: amounts that were higher than all that
+    came later, the highest first. `handovers`: the changes of the owner, in order.
     """
 
     key: str
@@ -211,18 +215,19 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     n: int = 0
     related: Related = {}
     older_inbound: Contact | None = None
-    heard_us: int | None = None
+    heard: Contact | None = None
     changed: dict[str, Change] = {}
     peaks: tuple[Peak, ...] = ()
     handovers: tuple[Handover, ...] = ()
+    worked: Contact | None = None
     older_meeting: Contact | None = None
     older_outbound: tuple[int, ...] = ()
+    repeats: dict[str, int] = {}
 
     @property
     def deal_id(self) -> str:
         """The deal's id at its source."""
         return self.key[len(self.source) + 1 :]
-    repeats: dict[str, int] = {}
 
     @property
     def muted(self) -> bool:
@@ -273,12 +278,12 @@ class Deal(msgspec.Struct, frozen=True, array_like=True, gc=False):
             intents=(),
             changed={},
             peaks=(),
+            repeats={},
             older_contact=self.last_contact(_EVER_US),
             older_inbound=self.last_inbound(_EVER_US),
             older_meeting=self.last_meeting(_EVER_US),
             older_outbound=(),
         )
-            repeats={},
 
 
 def _later(last: Contact | None, activity: Activity, at_us: int) -> Contact | None:
@@ -300,12 +305,12 @@ _NOTHING: Touched = ()
 _STATUS: Touched = (STATUS,)
 _ACTIVITIES: Touched = (ACTIVITIES,)
 _INTENTS: Touched = (INTENTS,)
+_REPEATED: Touched = (REPEATED,)
 
 
 def is_true(value: Scalar) -> bool:
     """Whether a binary field is true: the CRM's true, or the words that exports write for it."""
     if isinstance(value, str):
-_REPEATED: Touched = (REPEATED,)
         return value.strip().lower() in _TRUE
     return value is True or value == 1
 
@@ -340,7 +345,7 @@ def _fold_changed(deal: Deal, event: DealChanged, offset: int) -> Evolved:
         or event.created
         or deal.removed
         or "created_at" in said
-        or deal.heard_us is None
+        or deal.heard is None
         or not WATCHED.isdisjoint(touched)
     ):
         changes = {"fields": fields, "losses": losses, "n": deal.n + 1, "related": related}
@@ -355,8 +360,8 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
         changes["entries"] = _entered(deal, event, mark)
     if "close_date" in touched:
         changes["moves"] = _moved(deal, event, mark)
-    if deal.heard_us is None and not event.undated:
-        changes["heard_us"] = event.at_us
+    if deal.heard is None and not event.undated:
+        changes["heard"] = Contact(event.at_us, mark)
     watched = [name for name in touched if name in WATCHED]
     if watched and not event.undated:
         _fold_watched(deal, event, mark, watched, changes)
@@ -374,7 +379,10 @@ def _fold_history(deal: Deal, event: DealChanged, offset: int, touched: list[str
 
 
 def _fold_watched(deal: Deal, event: DealChanged, mark: Mark, watched: list[str], changes: dict[str, Any]) -> None:
-    """What is kept of a change of watched fields: a field that is heard of for the first time need not have changed."""
+    """What is kept of a change of watched fields. A record that says a field for the first time need not be its change.
+
+    But nobody owns a deal at the latest from when that is said.
+    """
     fields = deal.fields
     news = event.full or event.created
     changed = {
@@ -384,6 +392,8 @@ def _fold_watched(deal: Deal, event: DealChanged, mark: Mark, watched: list[str]
     }
     if changed:
         changes["changed"] = deal.changed | changed
+        if event.actor != "system" and not WORK.isdisjoint(changed):
+            changes["worked"] = Contact(event.at_us, mark)
     if "owner_id" in watched and deal.changed:  # what was known of another owner went with the fields
         kept = changes.get("changed", deal.changed)
         changes["changed"] = {name: one for name, one in kept.items() if name in changes["fields"]}
@@ -594,16 +604,6 @@ def _answered(handover: Handover, gone: list[Activity], now_us: int) -> Handover
     return handover
 
 
-def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:
-    if not event.intent:  # what was said is taken back
-        return _replace(deal, n=deal.n + 1), _NOTHING
-    last = max((one.at_us for one in deal.intents if one.intent == event.intent), default=None)
-    if last is not None and event.at_us - last <= event.window_us:
-        return _replace(deal, n=deal.n + 1), _NOTHING
-    seen = IntentMark(event.intent, event.at_us, Mark(event.id, offset, deal.n))
-    return _replace(deal, intents=(*deal.intents, seen)[-MAX_INTENTS:], n=deal.n + 1), _INTENTS
-
-
 def _fold_repeated(deal: Deal, event: TextRepeated, _offset: int) -> Evolved:
     if event.deals is None:  # what was said is taken back
         return _replace(deal, n=deal.n + 1), _NOTHING
@@ -615,6 +615,22 @@ def _fold_repeated(deal: Deal, event: TextRepeated, _offset: int) -> Evolved:
     return _replace(deal, repeats=repeats, n=deal.n + 1), _REPEATED
 
 
+def _fold_intent(deal: Deal, event: IntentSeen, offset: int) -> Evolved:
+    if not event.intent:  # what was said is taken back
+        return _replace(deal, n=deal.n + 1), _NOTHING
+    last = max((one.at_us for one in deal.intents if one.intent == event.intent), default=None)
+    if last is not None and event.at_us - last <= event.window_us:
+        return _replace(deal, n=deal.n + 1), _NOTHING
+    seen = IntentMark(event.intent, event.at_us, Mark(event.id, offset, deal.n), _data(event))
+    return _replace(deal, intents=(*deal.intents, seen)[-MAX_INTENTS:], n=deal.n + 1), _INTENTS
+
+
+def _data(event: IntentSeen) -> dict[str, Scalar]:
+    """The first values by name, so that what is kept does not depend on how they were sent."""
+    first = sorted(event.data.items())[:MAX_DATA]
+    return {name[:MAX_DATUM]: value[:MAX_DATUM] if isinstance(value, str) else value for name, value in first}
+
+
 _FOLDS: dict[type[Event], Callable[[Deal, Any, int], Evolved]] = {
     DealChanged: _fold_changed,
     DealRemoved: _fold_removed,
@@ -624,5 +640,5 @@ _FOLDS: dict[type[Event], Callable[[Deal, Any, int], Evolved]] = {
     ActivityChanged: _fold_activity,
     RelatedChanged: _fold_related,
     IntentSeen: _fold_intent,
-}
     TextRepeated: _fold_repeated,
+}
