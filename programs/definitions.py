@@ -9,6 +9,8 @@ from typing import NamedTuple
 from playbook import yamltree
 from playbook.load import Loaded, PlaybookError, Problem, dotted, load
 from playbook.yamltree import MAX_BYTES
+from signals import baselines
+from signals.baselines import Baselines, BaselinesError
 from topics.sources import mapping_files
 from topics.sources.source import SourceKind
 from topics.sources.tables.mapping import MappingError
@@ -42,6 +44,16 @@ def default_playbook() -> Loaded:
 def default_text() -> str:
     """The text of the playbook that ships in the package."""
     return resources.files("playbook").joinpath("default.yaml").read_text(encoding="utf-8")
+
+
+def read_baselines(file: Path) -> Baselines:
+    """The baselines of a file. Raises PlaybookError with the reason, also for no file."""
+    try:
+        return baselines.read(file.read_bytes())
+    except OSError as error:
+        raise PlaybookError((Problem(str(file), 1, "", error.strerror or str(error)),)) from None
+    except BaselinesError as error:
+        raise PlaybookError((Problem(str(file), 1, "", str(error)),)) from None
 
 
 def read_mapping(file: Path, kind: SourceKind | None = None) -> dict[str, object]:

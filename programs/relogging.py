@@ -130,6 +130,7 @@ def _together(parts: list[Relived]) -> Result:
     return Result(
         signals=map(itemgetter(1), merge(*(streamed(part.said, _lines) for part in parts))),
         views=map(itemgetter(1), merge(*(streamed(part.views, _views) for part in parts if part.views is not None))),
+        dwells=iter(()),  # a log's stays stand on their own topic
         tally=tally,
         deals=sum(part.deals for part in parts),
         steps=sum((part.steps for part in parts), Steps()),

@@ -24,6 +24,8 @@ from playbook.model import Playbook
 from programs.crew import Crew, rarely_collected
 from programs.pieces import Piece, pieces, size_at_rest
 from programs.spill import Block, spill, spilt, stream, streamed
+from signals.baselines import NO_BASELINES, Baselines
+from signals.dwells import dwells_of
 from signals.emit import view_of
 from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, joined_at_once, judged, share_of
 from signals.intents import intents_of
@@ -33,6 +35,7 @@ from signals.judge import Stored, Watch, panel_of
 from signals.replay import steps_of
 from signals.rules import Rules
 from topics.codec import encode
+from topics.dwells import Dwell
 from topics.instants import rfc3339
 from topics.sources.registry import parser
 from topics.sources.source import Source
@@ -46,6 +49,7 @@ _deal_events = msgspec.msgpack.Decoder(list[Stored]).decode
 _people_events = msgspec.msgpack.Decoder(list[StoredPeople]).decode
 _lines = msgspec.msgpack.Decoder(list[tuple[Place, bytes]]).decode
 _views = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
+_dwells = msgspec.msgpack.Decoder(list[Dwell]).decode
 _replace = msgspec.structs.replace
 
 KeyT = TypeVar("KeyT", Place, str)
@@ -54,13 +58,15 @@ Steps: TypeAlias = Counter[tuple[str, str]]
 
 
 class Plan(NamedTuple):
-    """What is replayed by which definitions. `views`: whether the final state of each deal is asked for."""
+    """What is replayed by which definitions. `views`, `dwells`: whether the deals' final states and stays are wanted."""
 
     sources: tuple[Source, ...]
     playbook: Playbook
     version: str
     until_us: int | None = None
     views: bool = False
+    dwells: bool = False
+    baselines: Baselines = NO_BASELINES
 
 
 class Result(NamedTuple):
@@ -71,6 +77,7 @@ class Result(NamedTuple):
 
     signals: Iterator[bytes]
     views: Iterator[bytes]
+    dwells: Iterator[Dwell]
     tally: Tally
     deals: int
     steps: Steps
@@ -96,6 +103,10 @@ def replayed(path: Path, plan: Plan, jobs: int) -> Iterator[Result]:
         yield _in_shares(pieces(path, plan.sources), plan, shares, run)
 
 
+def _rules(plan: Plan) -> Rules:
+    return Rules(plan.playbook, plan.version, plan.sources, plan.baselines)
+
+
 def _at_once(path: Path, plan: Plan) -> Result:
     rules = _rules(plan)
     intents = intents_of(rules.playbook, rules.version)
@@ -114,6 +125,7 @@ def _at_once(path: Path, plan: Plan) -> Result:
     return Result(
         signals=map(itemgetter(1), _encoded(said)),
         views=map(itemgetter(1), _views_of(rules, of_deals.watches)),
+        dwells=_dwells_of(rules, of_deals.watches),
         tally=reading.tally,
         deals=len(of_deals.watches),
         steps=steps_of(one.signal for one in said),
@@ -138,6 +150,11 @@ def _encoded(said: Iterable[Said]) -> list[Line]:
 def _views_of(rules: Rules, watches: dict[str, Watch]) -> Iterator[tuple[str, bytes]]:
     """The lines of deals, by key."""
     return ((key, encode(view_of(rules, watches[key]))) for key in sorted(watches))
+
+
+def _dwells_of(rules: Rules, watches: dict[str, Watch]) -> Iterator[Dwell]:
+    """The stays of all deals."""
+    return (dwell for watch in watches.values() for dwell in dwells_of(rules, watch.deal))
 
 
 class Read(NamedTuple):
@@ -189,6 +206,7 @@ class WasJudged(NamedTuple):
 
     said: Path
     views: Path | None
+    dwells: Path | None
     deals: int
     steps: Steps
 
@@ -251,12 +269,15 @@ class Worker:
     def _judge(self, task: Judge) -> WasJudged:
         share = (one for block in task.blocks for one in spilt(block, _deal_events))
         said, watches = judged(self._panel, share, task.gaps, task.until_us, rfc3339(task.until_us))
-        path, views = self._folder / f"judged-{task.share}-said", None
+        path, views, dwells = self._folder / f"judged-{task.share}-said", None, None
         stream(path, _encoded(said))
         if self._plan.views:
             views = self._folder / f"judged-{task.share}-views"
             stream(views, _views_of(self._rules, watches))
-        return WasJudged(path, views, len(watches), steps_of(one.signal for one in said))
+        if self._plan.dwells:
+            dwells = self._folder / f"judged-{task.share}-dwells"
+            stream(dwells, _dwells_of(self._rules, watches))
+        return WasJudged(path, views, dwells, len(watches), steps_of(one.signal for one in said))
 
 
 def _in_shares(all_pieces: Iterator[Piece], plan: Plan, shares: int, run: Run) -> Result:
@@ -279,6 +300,7 @@ def _in_shares(all_pieces: Iterator[Piece], plan: Plan, shares: int, run: Run) -
     return Result(
         signals=_merged(streamed(path, _lines) for path in said),
         views=_merged(streamed(one.views, _views) for one in was_judged if one.views is not None),
+        dwells=chain.from_iterable(streamed(one.dwells, _dwells) for one in was_judged if one.dwells is not None),
         tally=tally,
         deals=sum(one.deals for one in was_judged),
         steps=sum([*(one.steps for one in was_joined), *(one.steps for one in was_judged)], Steps()),

@@ -15,14 +15,17 @@ from playbook.changes import changes
 from playbook.check import Off, kinds_off
 from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
+from programs.commands.choosing import instant
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.commands.topics import specs
 from programs.configuration import SettingsError, load_settings
-from programs.definitions import Text, read_playbook, read_text
+from programs.crew import cores
+from programs.definitions import Text, read_baselines, read_playbook, read_text
 from programs.failures import CallError, WorkError
 from programs.settings import Settings
 from programs.startup import NotReadyError, Ready, to_sources
 from programs.terminal import plain
+from signals.baselines import NO_BASELINES
 from topics.catalog import ROUTE_PREFIX
 from topics.definitions import PublishedPlaybook
 from topics.signals import Kind
@@ -37,8 +40,19 @@ MOST_LINES = 60
 
 
 @app.command()
-def check(file: Annotated[Path | None, typer.Argument(help="the playbook; none: the one in use")] = None) -> None:
-    """Every error with its line; else the version and what is off."""
+def check(  # noqa: PLR0913 - one parameter per option of the command line
+    file: Annotated[Path | None, typer.Argument(help="the playbook; none: the one in use")] = None,
+    *,
+    history: Annotated[Path | None, typer.Option(help="what the limits would have fired on, in these files")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="whose history; give it again for several")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="what its columns mean, for tables")] = None,
+    baselines: Annotated[Path | None, typer.Option(help="learned limits that go before fixed ones")] = None,
+    until: Annotated[str | None, typer.Option(help="T, an RFC 3339 instant; else the history's last event")] = None,
+) -> None:
+    """Every error with its line; else the version and what is off; with a history what each limit fires on."""
+    if history is not None:
+        _say_worth(file, history, source or [], mapping, baselines, until)
+        return
     loaded = _read(file or _settings().playbook)
     typer.echo(loaded.hash)
     typer.echo(plain(f"{loaded.playbook.name}: {_counts(loaded.playbook)}"))
@@ -47,6 +61,22 @@ def check(file: Annotated[Path | None, typer.Argument(help="the playbook; none: 
     typer.echo(f"{len(Kind) - len(everywhere)} of {len(Kind)} kinds of signal can open")
     for row in off:
         typer.echo(plain(f"off: {_off(row)}"))
+
+
+def _say_worth(  # noqa: PLR0913, PLR0917 - what the command line says
+    file: Path | None, history: Path, source: list[str], mapping: Path | None, baselines: Path | None, until: str | None
+) -> None:
+    from programs.commands import learning  # noqa: PLC0415 - scipy takes 1 s to import
+    from programs.commands.worth_lines import worth_shown  # noqa: PLC0415 - the same
+
+    try:
+        learned = learning.of_history(history, source, mapping, file, instant(until), cores())
+        known = NO_BASELINES if baselines is None else read_baselines(baselines)
+    except PlaybookError as error:
+        raise CallError(*str(error).splitlines()) from None
+    typer.echo(learned.chosen.playbook.hash)
+    for line in worth_shown(learning.judged(learned, known)):
+        typer.echo(plain(line))
 
 
 @app.command()

@@ -12,31 +12,19 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 import msgspec
 import typer
 
-from playbook.load import Loaded, PlaybookError
+from playbook.load import PlaybookError
+from programs.commands.choosing import check_path, chosen_of, instant
 from programs.commands.loading import ready
 from programs.crew import cores
-from programs.definitions import read_mapping, read_playbook
+from programs.definitions import read_baselines, read_playbook
 from programs.failures import CallError, FilesError, WorkError
 from programs.relogging import LogPlan, relived
 from programs.replaying import Plan, Result, replayed
-from programs.settings import ClockSettings, SourceSettings
-from programs.startup import to_source
 from signals import replay as brain
+from signals.baselines import NO_BASELINES
 from signals.relive import LogError
 from topics.catalog import DEAL_EVENTS
-from topics.instants import from_us, parse_rfc3339
-from topics.sources.mapping_files import as_source
-from topics.sources.source import MAPPED_KINDS, Source, SourceKind
-
-#: What can be read without a mapping: its kind's name is enough.
-USUAL = tuple(kind for kind in SourceKind if kind not in MAPPED_KINDS)
-
-
-class Chosen(NamedTuple):
-    """What is replayed: the sources and the definitions."""
-
-    sources: tuple[Source, ...]
-    playbook: Loaded
+from topics.instants import from_us
 
 
 class Writing(NamedTuple):
@@ -59,6 +47,9 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
     source: Annotated[list[str], typer.Option(help="a source's name; give it again for several")],
     mapping: Annotated[Path | None, typer.Option(help="what the columns mean, for tables")] = None,
     playbook: Annotated[Path | None, typer.Option(help="else the mapping's, else the settings'")] = None,
+    baselines: Annotated[
+        Path | None, typer.Option(help="learned limits, as `signals baseline fit` writes them")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="T, an RFC 3339 instant; else the last event's")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON lines of signals; - for the terminal")] = None,
     deals: Annotated[Path | None, typer.Option(help="JSON lines: the final state of each deal")] = None,
@@ -73,18 +64,27 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
     signal.signal(signal.SIGTERM, _end)
     writing = Writing(output, deals, report)
     if source == [DEAL_EVENTS]:
-        if mapping is not None or until is not None:
-            raise CallError(f"--source {DEAL_EVENTS}: a log has ticks and events of its own; no --mapping, no --until")
+        if mapping is not None or until is not None or baselines is not None:
+            raise CallError(
+                f"--source {DEAL_EVENTS}: a log has ticks, events and definitions of its own; "
+                "no --mapping, --until or --baselines"
+            )
         _relive(path, playbook, definitions or [], writing, jobs or cores())
         return
     if definitions:
         raise CallError(f"--definitions: goes with --source {DEAL_EVENTS}; a history has one --playbook")
-    until_us = _instant(until)
+    until_us = instant(until)
     try:
-        chosen = _chosen(source, mapping, playbook)
-        if len(chosen.sources) > 1 and not path.is_dir():
-            raise CallError(f"{path}: several sources are replayed from a folder with <source>.jsonl of each")
-        plan = Plan(chosen.sources, chosen.playbook.playbook, chosen.playbook.hash, until_us, views=deals is not None)
+        chosen = chosen_of(source, mapping, playbook)
+        check_path(path, chosen)
+        plan = Plan(
+            chosen.sources,
+            chosen.playbook.playbook,
+            chosen.playbook.hash,
+            until_us,
+            views=deals is not None,
+            baselines=NO_BASELINES if baselines is None else read_baselines(baselines),
+        )
         with replayed(path, plan, jobs or cores()) as result:
             writing.write(result)
     except (PlaybookError, FilesError) as error:
@@ -110,37 +110,6 @@ def _relive(path: Path, playbook: Path | None, named: list[Path], writing: Writi
 def _end(number: int, _frame: object) -> None:
     """End as one who is asked to: workers are stopped, what was written down on the way is removed."""
     sys.exit(128 + number)
-
-
-def _instant(text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_rfc3339(text)
-    except ValueError as error:
-        raise CallError(f"--until: {error}") from None
-
-
-def _chosen(names: list[str], mapping: Path | None, playbook: Path | None) -> Chosen:
-    """Sources and playbook: from the mapping file where one is given, else from the settings."""
-    if mapping is not None:
-        if len(names) > 1:
-            raise CallError("--mapping: goes with one --source")
-        content = read_mapping(mapping)
-        named = content.get("playbook")
-        beside = mapping.parent / named if isinstance(named, str) else None
-        return Chosen((as_source(names[0], content),), read_playbook(playbook or beside))
-    configured = ready(playbook=playbook)
-    known = {one.name: one for one in (*map(_usual, USUAL), *configured.sources)}
-    if unknown := [name for name in names if name not in known]:
-        raise CallError(
-            *(f"--source: {name!r} is not configured (there are: {', '.join(known)})" for name in unknown),
-            "tables and databases that the settings do not name need --mapping",
-        )
-    return Chosen(tuple(known[name] for name in names), configured.playbook)
-
-
-def _usual(kind: SourceKind) -> Source:
-    """A source that the settings do not name, as one of its kind usually is."""
-    return to_source(SourceSettings(name=kind.value, kind=kind), ClockSettings().grace_seconds)
 
 
 @contextmanager
