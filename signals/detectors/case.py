@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from signals.deal import Deal
+from signals.deal import Deal, Mark
 from signals.episodes import Episode, Finding, Occasion
 from signals.rules import Rules, StageRule
 from topics.signals import Kind
@@ -61,6 +61,12 @@ def always(*names: str) -> Callable[[Rules], frozenset[str]]:
     """The names that a detector reads whatever the rules are."""
     fixed = frozenset(names)
     return lambda _rules: fixed
+
+
+def said_by(deal: Deal, *names: str) -> tuple[Mark, ...]:
+    """The events that said last what these fields hold, as far as that is kept; else the creation, or the entry."""
+    marks = [deal.changed[name].mark for name in names if name in deal.changed]
+    return tuple(marks) or (deal.created_mark or deal.entries[-1].mark,)
 
 
 def in_days(limit_us: int) -> str:

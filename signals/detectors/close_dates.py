@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from playbook.zones import Zone
-from signals.detectors.case import NOTHING, Case, Detector, Verdict, in_days
+from signals.detectors.case import NOTHING, Case, Detector, Verdict, in_days, said_by
 from signals.episodes import Finding
 from signals.rules import Rules
 from topics.events import FIRST_US, LAST_US, Scalar
@@ -51,6 +51,7 @@ def _close_date_passed(case: Case) -> Verdict:
         start_us=end_us,
         limit_us=0,
         details=({"close_date": _iso(day)},),
+        causes=said_by(case.deal, "close_date"),
     )
     return (finding,), None
 
@@ -71,6 +72,7 @@ def _close_date_parked(case: Case) -> Verdict:
         observed=float(ahead),
         limit=limit,
         details=({"close_date": _iso(day)},),
+        causes=said_by(case.deal, "close_date"),
     )
     return (finding,), near_us
 
@@ -107,7 +109,7 @@ def _close_date_wishful(case: Case) -> Verdict:
         limit=needed,
         baseline=learned.evidence(),
         details=({"close_date": _iso(day), "entered": rfc3339(entry.at_us)},),
-        causes=(entry.mark,),
+        causes=(entry.mark, *said_by(case.deal, "close_date")),
     )
     return (finding,), None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from playbook.kinds import NextStep
-from signals.detectors.case import NOTHING, Case, Detector, Verdict
+from signals.detectors.case import NOTHING, Case, Detector, Verdict, said_by
 from signals.detectors.close_dates import day_of, zone_of_owner
 from signals.episodes import Details, Finding
 from signals.rules import Rules
@@ -59,7 +59,12 @@ def _next_step_stale(case: Case) -> Verdict:
     flaw = flaw_of(case)
     if not flaw.what:
         return (), flaw.due_us
-    finding = Finding(f"the next step is {flaw.what}", severity=Severity.INFO, details=_shown(case))
+    finding = Finding(
+        f"the next step is {flaw.what}",
+        severity=Severity.INFO,
+        details=_shown(case),
+        causes=said_by(case.deal, "next_step"),
+    )
     return (finding,), None
 
 
@@ -79,7 +84,8 @@ def _category_mismatch(case: Case) -> Verdict:
     if not flaw.what:
         return (), flaw.due_us
     details: Details = ({"forecast_category": category}, *_shown(case))
-    return (Finding(f"forecast as {category}, and the next step is {flaw.what}", details=details),), None
+    reason = f"forecast as {category}, and the next step is {flaw.what}"
+    return (Finding(reason, details=details, causes=said_by(case.deal, "next_step")),), None
 
 
 def _shown(case: Case) -> Details:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from signals.deal import ACTIVITIES
-from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days
+from signals.deal import ACTIVITIES, Mark
+from signals.detectors.case import NOTHING, Case, Detector, Verdict, always, in_days, said_by
 from signals.detectors.contact import earliest
 from signals.episodes import Finding
 from topics.signals import Kind
@@ -31,6 +31,7 @@ def _single_threaded(case: Case) -> Verdict:
         observed=float(count),
         limit=float(numbers.min_contacts),
         unit="people",
+        causes=_causes(case),
     )
     return (finding,), due_us
 
@@ -51,6 +52,12 @@ def last_by_person(case: Case) -> tuple[dict[str, int], int | None]:
     for contact_us in last_us.values():
         due_us = earliest(due_us, contact_us + window_us, at_us)
     return last_us, due_us
+
+
+def _causes(case: Case) -> tuple[Mark, ...]:
+    """The last contact, where there is one; else what said the amount."""
+    last = case.deal.last_contact(case.at_us)
+    return said_by(case.deal, "amount") if last is None or last.mark is None else (last.mark,)
 
 
 def _is_large(case: Case) -> bool:
