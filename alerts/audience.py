@@ -30,7 +30,7 @@ class Hearer(NamedTuple):
 
 def response_to(playbook: Playbook, signal: Signal) -> Response:
     """The response protocol of the signal's kind; silent in the playbook means: tell the owner."""
-    return playbook.responses.get(signal.kind, Response())
+    return playbook.response(signal.kind)
 
 
 def audience(playbook: Playbook, directory: Directory, signal: Signal) -> tuple[tuple[Hearer, ...], Reason | None]:
@@ -42,6 +42,21 @@ def audience(playbook: Playbook, directory: Directory, signal: Signal) -> tuple[
     found = (_hearer(playbook, directory, owner, each) for each in tell)
     hearers = _once(each for each in found if each is not None)
     return hearers, None if hearers else Reason.NOBODY_TO_TELL
+
+
+def ladder(playbook: Playbook, directory: Directory, signal: Signal) -> tuple[Hearer, ...]:
+    """Who is told of it when nothing changes, one after another, each once."""
+    owner = directory.find(signal.owner_id) or directory.find(signal.owner)
+    then = (each for each in response_to(playbook, signal).then if each is not Audience.NOBODY)
+    found = (_hearer(playbook, directory, owner, each) for each in then)
+    return _once(each for each in found if each is not None)
+
+
+def revops(playbook: Playbook) -> Hearer | None:
+    """RevOps, or the fallback channel; None where the playbook names neither."""
+    if playbook.revops_channel:
+        return Hearer(channel(playbook.revops_channel), Reason.AS_REVOPS)
+    return _fallback(playbook, Reason.NO_REVOPS_CHANNEL)
 
 
 def channel(name: str) -> Recipient:
@@ -56,9 +71,7 @@ def person(owner: Owner) -> Recipient:
 
 def _hearer(playbook: Playbook, directory: Directory, owner: Owner | None, whom: Audience) -> Hearer | None:
     if whom is Audience.REVOPS:
-        if playbook.revops_channel:
-            return Hearer(channel(playbook.revops_channel), Reason.AS_REVOPS)
-        return _fallback(playbook, Reason.NO_REVOPS_CHANNEL)
+        return revops(playbook)
     if owner is None:
         return _fallback(playbook, Reason.OWNER_UNKNOWN)
     if whom is Audience.OWNER:

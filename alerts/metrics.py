@@ -5,6 +5,8 @@ One `Metrics` per program, on the registry that the program exposes.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from alerts.reasons import Reason
@@ -23,14 +25,72 @@ FAILURES = (Reason.MESSAGE_GONE, Reason.MESSAGE_REFUSED, Reason.RECIPIENT_REFUSE
 TOLD_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 
 
-class Metrics:
+class CallMetrics:
+    """Calls of Slack's API, whoever makes them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "signals_alerts_slack_replies",
+            "Replies of Slack's API by method and meaning.",
+            ("method", "meaning"),
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "signals_alerts_slack_request_seconds",
+            "Duration of calls to Slack's API.",
+            ("method",),
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.waited = Counter(
+            "signals_alerts_slack_waited_seconds",
+            "Seconds waited before the next call, by the meaning of the reply that asked for it.",
+            ("meaning",),
+            registry=registry,
+        )
+
+
+class Pressing(StrEnum):
+    """What became of a press in Slack."""
+
+    TAKEN = "taken"
+    ASKED = "asked"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    OTHER_TEAM = "other_team"
+    OVER = "over"
+    FAILED = "failed"
+
+
+class PressMetrics(CallMetrics):
+    """What people do in Slack, for whoever answers them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.presses = Counter(
+            "signals_alerts_presses",
+            "Presses in Slack: taken (kept), asked (a form opened), refused (not theirs to do), unknown (nobody of the "
+            "playbook), other_team, over (or only for RevOps), failed.",
+            ("kind", "outcome"),
+            registry=registry,
+        )
+
+
+class Metrics(CallMetrics):
     """The voice's metrics on one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
         self.decisions = Counter(
             "signals_alerts_decisions",
             "Decisions about one transition and one recipient, by their reason.",
             ("kind", "reason"),
+            registry=registry,
+        )
+        self.actions = Counter(
+            "signals_alerts_actions",
+            "What people did about signals: passed on to who has heard of the signal, unless nobody had.",
+            ("kind", "outcome"),
             registry=registry,
         )
         self.unreadable = Counter(
@@ -81,25 +141,6 @@ class Metrics:
         self.possible_doubles = Counter(
             "signals_alerts_possible_doubles",
             "Messages said again although an earlier attempt could not be ruled out.",
-            registry=registry,
-        )
-        self.requests = Counter(
-            "signals_alerts_slack_replies",
-            "Replies of Slack's API by method and meaning.",
-            ("method", "meaning"),
-            registry=registry,
-        )
-        self.request_seconds = Histogram(
-            "signals_alerts_slack_request_seconds",
-            "Duration of calls to Slack's API.",
-            ("method",),
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        )
-        self.waited = Counter(
-            "signals_alerts_slack_waited_seconds",
-            "Seconds waited before the next call, by the meaning of the reply that asked for it.",
-            ("meaning",),
             registry=registry,
         )
         self.barred = Gauge(

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from alerts.values import Delivery, Told, decode_delivery, decode_told
+from alerts.actions import Action, decode_action
+from alerts.values import Delivery, Entry, Flooded, Told, decode_delivery, decode_entry
 from topics.codec import decode_signal
 from topics.instants import parse_rfc3339
 from topics.signals import Signal
@@ -26,25 +27,38 @@ class Unreadable(NamedTuple):
 
 def read_signal(value: bytes) -> Signal | Unreadable:
     """A transition whose instants are instants."""
-    return _read(decode_signal, lambda signal: signal, value)
+    return _read(decode_signal, lambda signal: (signal,), value)
 
 
-def read_told(value: bytes) -> Told | Unreadable:
+def read_entry(value: bytes) -> Entry | Unreadable:
     """An entry of the inbox."""
-    return _read(decode_told, lambda told: told.signal, value)
+    return _read(decode_entry, _signals_of, value)
 
 
 def read_delivery(value: bytes) -> Delivery | Unreadable:
     """Something to say."""
-    return _read(decode_delivery, lambda delivery: delivery.signal, value)
+    return _read(decode_delivery, lambda delivery: (delivery.signal, *delivery.signals), value)
 
 
-def _read(decode: Callable[[bytes], T], signal_of: Callable[[T], Signal], value: bytes) -> T | Unreadable:
+def read_action(value: bytes) -> Action | Unreadable:
+    """An action whose instants are instants."""
+    action = _read(decode_action, lambda _: (), value)
+    if isinstance(action, Unreadable):
+        return action
+    wrong = next((each for each in (action.at, action.until or action.at) if not _is_instant(each)), None)
+    return action if wrong is None else Unreadable("bad_instant", wrong[:40])
+
+
+def _signals_of(entry: Entry) -> tuple[Signal, ...]:
+    return (entry.signal,) if isinstance(entry, Told | Flooded) else ()
+
+
+def _read(decode: Callable[[bytes], T], signals_of: Callable[[T], tuple[Signal, ...]], value: bytes) -> T | Unreadable:
     try:
         found = decode(value)
     except msgspec.DecodeError as error:
         return Unreadable("undecodable", str(error))
-    wrong = _wrong_instant(signal_of(found))
+    wrong = next(filter(None, map(_wrong_instant, signals_of(found))), None)
     return found if wrong is None else Unreadable("bad_instant", wrong)
 
 

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     RESOLVED_BEFORE_TOLD = "resolved_before_told"
     NOT_RELEVANT = "not_relevant"
     OVERRIDDEN = "overridden"
+    NOT_THEIRS = "not_theirs"
     FLOOD = "flood"
     # nobody hears
     KIND_NOT_TOLD = "kind_not_told"
@@ -87,6 +88,7 @@ MEANING: dict[Reason, str] = {
     Reason.OVER_BUDGET: "the day's budget of messages is spent: it waits for the digest",
     Reason.NOT_RELEVANT: "somebody said that it is not relevant",
     Reason.OVERRIDDEN: "a manager made an exception",
+    Reason.NOT_THEIRS: "it is somebody else's by now",
     Reason.FLOOD: "too many of this kind opened at once: RevOps was told, nobody else",
     Reason.DUPLICATE: "the same transition had arrived before",
     Reason.OUT_OF_ORDER: "something newer had been told already",
@@ -145,6 +147,7 @@ FATES: dict[Reason, Fate] = {
     Reason.RESOLVED_BEFORE_TOLD: Fate.DROPPED,
     Reason.NOT_RELEVANT: Fate.DROPPED,
     Reason.OVERRIDDEN: Fate.DROPPED,
+    Reason.NOT_THEIRS: Fate.DROPPED,
     Reason.FLOOD: Fate.DROPPED,
 }
 

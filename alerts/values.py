@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
-from alerts.actions import Handled
+from alerts.actions import Action, Handled
 from alerts.reasons import Reason
 from topics.codec import decoder
 from topics.signals import Kind, Signal, Step
@@ -27,12 +28,51 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told", tag_field="type"):
-    """A transition that this recipient may hear of (`alert.inbox`), and why this recipient (`via`)."""
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="told", tag_field="type"):
+    """A transition that this recipient may hear of (`alert.inbox`), and why this recipient (`via`).
+
+    `large`: the deal is one of the largest. `before`: the keys of those who were told of it before it came here.
+    """
 
     recipient: Recipient
     via: Reason
     signal: Signal
+    large: bool = False
+    before: tuple[str, ...] = ()
+
+
+class Acted(msgspec.Struct, frozen=True, kw_only=True, tag="acted", tag_field="type"):
+    """What somebody did about a signal that this recipient may have heard of."""
+
+    recipient: Recipient
+    action: Action
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True, tag="withdrawn", tag_field="type"):
+    """A signal that turned out to be part of a flood: who has not been told of it yet, is not."""
+
+    recipient: Recipient
+    signal: str
+
+
+class Flooded(msgspec.Struct, frozen=True, kw_only=True, tag="flooded", tag_field="type"):
+    """So many openings of one kind, in one partition, since (RFC 3339). `signal` stands for all of them."""
+
+    recipient: Recipient
+    via: Reason
+    signal: Signal
+    count: int
+    partition: int
+    since: str
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True, tag="moment", tag_field="type"):
+    """It is `at_us`: everything that was said before has reached the inbox. In every partition, every second."""
+
+    at_us: int
+
+
+Entry: TypeAlias = Told | Acted | Withdrawn | Flooded | Moment
 
 
 class Op(StrEnum):
@@ -92,7 +132,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was decided about one transition and one recipient (`alert.log`). `at` is RFC 3339; `recipient` a key."""
+    """What was decided about one transition and one recipient (`alert.log`). Instants are RFC 3339.
+
+    `recipient` is a key, `message` the message's identity; `until`: what is held is looked at again then at the latest.
+    """
 
     signal: str
     kind: Kind
@@ -105,6 +148,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     op: Op | None = None
     seq: int = 0
     detail: str = ""
+    message: str = ""
+    until: str = ""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -114,7 +159,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What the policy remembers of one signal and one recipient.
+    """What the policy of earlier releases remembered of one signal and one recipient; read, never written.
 
     `at_us` is the instant of the latest transition, `heard_us` when it was decided upon; `seen` are fingerprints of
     the transitions that arrived, newest last; `told` is false while there was nothing to tell.
@@ -133,7 +178,7 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
 
 
-decode_told: Callable[[bytes], Told] = decoder(Told)
+decode_entry: Callable[[bytes], Entry] = decoder(Entry)
 decode_delivery: Callable[[bytes], Delivery] = decoder(Delivery)
 decode_decision: Callable[[bytes], Decision] = decoder(Decision)
 decode_heard: Callable[[bytes], Heard] = decoder(Heard)

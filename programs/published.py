@@ -195,7 +195,13 @@ def by_their_definitions(
 
     At once where all are known, as they nearly always are.
     """
-    versions = {signal.playbook for signal in signals}
+    return by_versions(published, {signal.playbook for signal in signals}, answer)
+
+
+def by_versions(
+    published: Published, versions: set[str], answer: Callable[[], Sequence[Output]]
+) -> Sequence[Output] | Awaitable[Sequence[Output]]:
+    """The same where the versions are known by other means."""
     return _found(published, versions, answer) if published.unsought(versions) else answer()
 
 

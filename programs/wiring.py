@@ -18,7 +18,8 @@ from programs.forward import INPUT as FORWARD_INPUT
 from programs.forward import Trouble, make_forward, to_target, world_of
 from programs.ingest import MakeIngest
 from programs.join import make_join
-from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy
+from programs.notify import FANOUT_INPUT, POLICY_INPUT, make_fanout, make_policy, moment
+from programs.notify import World as NotifyWorld
 from programs.published import Published
 from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
@@ -108,10 +109,22 @@ def route(ready: Ready, servers: str) -> BatchApp:
 def notify(ready: Ready, servers: str) -> BatchApp:
     """deal.signals, alert.actions -> alert.inbox -> alert.outbox, alert.log; and the clock of alert.inbox."""
     app = _app(ready, "notify", servers)
-    metrics = Metrics(app.registry)
-    fanout = functools.partial(make_fanout, _published(ready, app), metrics)
-    attach(app, [FANOUT_INPUT], fanout, state_topic=STATE_FANOUT)
-    attach(app, [POLICY_INPUT], functools.partial(make_policy, metrics), state_topic=STATE_NOTIFY)
+    times, money = _times(ready), ready.settings.money
+    world = NotifyWorld(_published(ready, app), Metrics(app.registry), times, money.rates)
+    attach(app, FANOUT_INPUT, functools.partial(make_fanout, world), state_topic=STATE_FANOUT)
+    attach(app, [POLICY_INPUT], functools.partial(make_policy, world), state_topic=STATE_NOTIFY)
+    heard = Upstream(FANOUT_INPUT, "notify")
+    plan = ClockPlan(
+        # where the data has a clock, time is what the ticks of deal.events say
+        upstream=(Upstream((DEAL_EVENTS,), "detect"), heard) if times.mode == "data" else (heard,),
+        target=POLICY_INPUT,
+        leader=FANOUT_INPUT[0],
+        payload=functools.partial(moment, times=times),
+        grace_us=0,
+        mode=Mode(times.mode),
+        interval_s=ready.settings.clock.interval_seconds,
+    )
+    add_clock(app, plan)
     return app
 
 

@@ -241,8 +241,8 @@ TOPICS: tuple[Topic, ...] = (
         "state",
         _COMPACT,
         None,
-        doc="the state of notify",
-        personal="names of recipients; no deal, no buyer",
+        doc="the state of notify: what each recipient has waiting and was told",
+        personal="as alert.inbox and alert.actions, until 30 days after a signal is over",
     ),
 )
 

@@ -20,6 +20,7 @@ from playbook.load import Loaded
 from playbook.model import Owner, Playbook
 from programs.detect import Detect, MakeDetect
 from programs.join import make_join
+from programs.notify import World as NotifyWorld
 from programs.notify import make_fanout
 from programs.published import Published
 from programs.route import make_route
@@ -234,7 +235,7 @@ def test_an_intent_goes_where_its_own_definitions_send_it(voices: Published) -> 
 
 
 def test_the_owner_is_told_under_the_address_of_the_signals_definitions(voices: Published) -> None:
-    fanout = make_fanout(voices, Metrics(CollectorRegistry()), 0, DictStore())
+    fanout = make_fanout(NotifyWorld(voices, Metrics(CollectorRegistry())), 0, DictStore())
     values = [by(PLAYBOOK_HASH, Kind.CONTACT_GAP), by("sha256:other", Kind.CLOSE_DATE_PUSHED)]
     told = [json.loads(one.value or b"") for one in at_once(fanout.process(batch(DEAL_SIGNALS, values)))]
     assert [(one["recipient"].get("slack"), one["recipient"].get("email")) for one in told] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerts.reading import Unreadable, read_delivery, read_signal, read_told
+from alerts.reading import Unreadable, read_action, read_delivery, read_entry, read_signal
 from topics.codec import decode_deal_event, decode_event, decode_people_event, decode_rejection, decode_signal, encode
 from topics.events import DealChanged, Tick
 
@@ -54,9 +54,9 @@ def test_bytes_that_are_no_value_are_a_decode_error_and_nothing_else(decode: obj
 
 
 @pytest.mark.parametrize("value", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("read", [read_signal, read_told, read_delivery])
+@pytest.mark.parametrize("read", [read_signal, read_entry, read_delivery, read_action])
 def test_bytes_that_are_no_value_are_unreadable_to_the_voice(read: object, value: bytes) -> None:
-    assert isinstance(read(value), Unreadable)  # type: ignore[operator]  # one of the three above
+    assert isinstance(read(value), Unreadable)  # type: ignore[operator]  # one of the four above
 
 
 @pytest.mark.parametrize("value", UNFOLDABLE.values(), ids=UNFOLDABLE)

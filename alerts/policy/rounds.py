@@ -1,0 +1,181 @@
+"""A round: the pipeline over one mailbox at one instant, and what came of it folded into the mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from alerts.policy.effects import Effect, decided, delivery
+from alerts.policy.pipeline import (
+    NEWS,
+    Candidate,
+    Occasion,
+    Passage,
+    Raised,
+    Saying,
+    Scene,
+    Stopped,
+    repeat_us,
+    silent_until_us,
+    through,
+)
+from alerts.policy.state import NEVER_US, Head, Item, Mailbox, Page
+from alerts.policy.terms import GRAVITY, Terms
+from alerts.reasons import Reason
+from alerts.values import Form, Op, Told, digest
+
+_replace = msgspec.structs.replace
+#: What becomes of a signal that is told in a message which stands already.
+_JOINING = frozenset({Reason.TOLD, Reason.MERGED})
+#: Who is not asked again about these: they are over for this recipient, though the signal is open.
+_CLOSED = frozenset({Reason.FLOOD, Reason.NOT_THEIRS})
+
+
+def play(box: Mailbox, terms: Terms, now_us: int) -> list[Effect]:
+    """Run the pipeline; `box.due_us` says when it is to be run again, unless something arrives before."""
+    scene = _scene(box, terms, now_us)
+    passage = through(scene, tuple(_candidates(scene)))
+    effects: list[Effect] = []
+    for stopped in passage.stopped:
+        effects += _held(box, stopped, now_us)
+    for saying in passage.sayings:
+        effects += _said(box, scene, saying)
+    for raised in passage.raised:
+        effects += _passed_on(box, raised, now_us)
+    after = _scene(box, terms, now_us)
+    box.due_us = max(min(_dues(box, after, passage), default=NEVER_US), now_us + 1)
+    return effects
+
+
+def _scene(box: Mailbox, terms: Terms, now_us: int) -> Scene:
+    deals: dict[str, tuple[Item, ...]] = {}
+    for item in box.items.values():
+        if not item.is_over and item.reason not in _CLOSED and item.via is not Reason.HEARD_BEFORE:
+            subject = item.signal.subject_key
+            deals[subject] = (*deals.get(subject, ()), item)
+    return Scene(now_us, box.head, terms, terms.hours(box.recipient), deals)
+
+
+def _candidates(scene: Scene) -> Iterator[Candidate]:
+    for items in scene.deals.values():
+        for item in items:
+            yield Candidate(item, _occasion(scene, item))
+
+
+def _occasion(scene: Scene, item: Item) -> Occasion:
+    if item.first is None:
+        return Occasion.NEW
+    if item.told_as is not None and GRAVITY[item.signal.severity] > GRAVITY[item.told_as]:
+        return Occasion.WORSE
+    if item.action is not None:
+        until_us = silent_until_us(item.action, scene.terms)
+        if until_us is not None and scene.now_us >= until_us:
+            return Occasion.BACK
+    return Occasion.STANDING
+
+
+def _held(box: Mailbox, stopped: Stopped, now_us: int) -> Iterator[Effect]:
+    """Logged when the reason is another than before; what was told before stays as it was told."""
+    before = box.items[stopped.item.signal.id]
+    item = stopped.item
+    if stopped.reason is not Reason.GROUPING and item.ready_us:
+        item = _replace(item, ready_us=0)
+    if item.first is None and item.reason is not stopped.reason:
+        item = _replace(item, reason=stopped.reason)
+    if item != before:
+        box.put(item)
+    newly = item.reason is not before.reason or (item.first is not None and item.digest_us and not before.digest_us)
+    if newly:
+        yield decided(box, item, stopped.reason, now_us, until_us=stopped.until_us, detail=stopped.detail)
+
+
+def _said(box: Mailbox, scene: Scene, saying: Saying) -> Iterator[Effect]:
+    """One message: a new one, or one that stands and interrupts once more."""
+    now_us = scene.now_us
+    page = _standing(box, scene, saying)
+    op = Op.POST if page is None else Op.REMIND
+    shown = tuple(one.item.signal.id for one in saying.told)
+    if page is None:
+        lead = saying.told[0].item
+        page = Page(
+            id=digest(box.recipient.key, lead.signal.id, str(now_us)),
+            form=saying.form,
+            via=lead.via,
+            signals=(),
+            seq=0,
+            more=saying.more,
+        )
+    page = _replace(page, seq=page.seq + 1, signals=tuple(dict.fromkeys((*shown, *page.signals))))
+    told = [_told(box, scene, one, joins=op is Op.REMIND) for one in saying.told]
+    for item in told:
+        box.put(item)
+    box.put_page(page)
+    said = delivery(box, scene.terms, page, op, told[0].reason)
+    yield said
+    for item in told:
+        yield decided(box, item, item.reason, now_us, said)
+    box.lead(_counted(box.head, scene, saying.form))
+
+
+def _standing(box: Mailbox, scene: Scene, saying: Saying) -> Page | None:
+    """The message that is to say it: the one about the deal, while something in it is open; else one that shows all."""
+    if saying.form is Form.DIGEST:
+        return None
+    if saying.form is Form.DEAL:
+        for item in scene.deals[saying.told[0].item.signal.subject_key]:
+            for page in reversed(box.pages_with(item.signal.id)):
+                if page.form is Form.DEAL:
+                    return page
+    shared = [page for page in box.pages_with(saying.told[0].item.signal.id) if page.form is not Form.DIGEST]
+    wanted = {one.item.signal.id for one in saying.told}
+    return next((page for page in reversed(shared) if wanted <= set(page.signals)), None)
+
+
+def _told(box: Mailbox, scene: Scene, one: Candidate, *, joins: bool) -> Item:
+    item, now_us = box.items[one.item.signal.id], scene.now_us
+    reason = Reason.JOINED if joins and one.reason in _JOINING else one.reason
+    repeats = one.reason is Reason.REPEATED
+    answer_us = item.answer_us if repeats else scene.terms.answer_us(item.signal, box.recipient, now_us)
+    return _replace(
+        item,
+        reason=reason,
+        first=item.first or reason,
+        told_as=item.signal.severity,
+        told_us=now_us,
+        gap_us=now_us - item.told_us if repeats else 0,
+        repeats=item.repeats + 1 if repeats else 0,
+        ready_us=0,
+        digest_us=0,
+        answer_us=answer_us,
+        action=None if one.occasion in NEWS and item.first is not None else item.action,
+    )
+
+
+def _counted(head: Head, scene: Scene, form: Form) -> Head:
+    """A digest is the one of its day; everything else is an interruption."""
+    if form is Form.DIGEST:
+        return _replace(head, digest_day=scene.today)
+    spent = head.spent if head.day == scene.today else 0
+    return _replace(head, day=scene.today, spent=spent + 1)
+
+
+def _passed_on(box: Mailbox, raised: Raised, now_us: int) -> Iterator[Effect]:
+    item = _replace(box.items[raised.item.signal.id], answer_us=0)
+    if raised.to is not None:
+        recipient = raised.to.recipient
+        item = _replace(item, passed_to=(*item.passed_to, recipient))
+        before = (*item.before, box.recipient.key, *(each.key for each in item.passed_to[:-1]))
+        yield Told(recipient=recipient, via=Reason.ESCALATED, signal=item.signal, large=item.large, before=before)
+        yield decided(box, item, Reason.ESCALATED, now_us, detail=recipient.name)
+    box.put(item)
+
+
+def _dues(box: Mailbox, scene: Scene, passage: Passage) -> Iterator[int]:
+    """When something may change by time alone."""
+    yield from (each.until_us for each in passage.stopped if each.until_us)
+    for one in (*passage.going, *(one for saying in passage.sayings for one in saying.told)):
+        item = box.items[one.item.signal.id]
+        for due_us in (repeat_us(scene, item), item.answer_us + 1 if item.answer_us else 0):
+            if due_us:
+                yield due_us
