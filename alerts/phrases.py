@@ -9,7 +9,7 @@ from alerts.inert import clean, escaped
 from alerts.wording import ICONS, OVER, RESOLUTIONS, RESOLVED_ICON, UNITS, WORDS
 from topics.events import Scalar
 from topics.instants import DAY_US, HOUR_US, MINUTE_US, from_us, parse_rfc3339
-from topics.signals import Signal, Step
+from topics.signals import Kind, Signal, Step
 
 NAME, HEADLINE, LINE, FACT = 80, 60, 240, 80
 MOST_NAMES = 6
@@ -34,13 +34,18 @@ def title(signal: Signal) -> str:
 
 def headline(signal: Signal) -> str:
     """What is, or was, wrong in a few words."""
-    words = WORDS[signal.kind].headline
-    return filled(words, signal, HEADLINE - len(words))
+    return headline_of(signal.kind, signal.stage)
 
 
-def filled(words: str, signal: Signal, room: int) -> str:
+def headline_of(kind: Kind, stage: str) -> str:
+    """What is wrong with a deal in this stage, in a few words."""
+    words = WORDS[kind].headline
+    return filled(words, stage, HEADLINE - len(words))
+
+
+def filled(words: str, stage: str, room: int) -> str:
     """The words with the deal's stage in its place."""
-    return words.replace("{stage}", escaped(signal.stage, room) or "its stage")
+    return words.replace("{stage}", escaped(stage, room) or "its stage")
 
 
 def facts(signal: Signal) -> str:
@@ -50,16 +55,19 @@ def facts(signal: Signal) -> str:
 
 
 def amount(signal: Signal) -> str:
+    """The deal's amount, not yet escaped; empty where there is none."""
+    return money(signal.amount, signal.currency)
+
+
+def money(number: float | None, currency: str) -> str:
     """`USD 120,000`, not yet escaped; empty where there is none."""
-    if signal.amount is None or not math.isfinite(signal.amount):
-        return ""
-    return f"{signal.currency} {signal.amount:,.0f}"
+    return "" if number is None or not math.isfinite(number) else f"{currency} {number:,.0f}"
 
 
 def why(signal: Signal) -> str:
     """The reason in a sentence, and since when."""
     lead = WORDS[signal.kind].why if signal.evidence.details else ""
-    reason = filled(lead, signal, FACT) if lead else sentence(escaped(signal.reason, LINE))
+    reason = filled(lead, signal.stage, FACT) if lead else sentence(escaped(signal.reason, LINE))
     return f"{reason}{since(signal)}"
 
 
@@ -97,8 +105,15 @@ def detail(piece: dict[str, Scalar]) -> str:
         case {"from": before, "to": after, "days": days, "crossed_quarter": crossed}:
             quarter = ", into another quarter" if crossed else ""
             line = f"{date(before)} → {date(after)}: {count_days(days)} later{quarter}"
+        case {"criterion": criterion, "unknown": why}:
+            line = f"{value(criterion)}: not known, as {value(why)}"
         case {"criterion": criterion}:
-            line = value(criterion)
+            held = ", ".join(f"{value(name.removeprefix('value.'))}: {value(it)}" for name, it in shown[1:])
+            line = f"{value(criterion)} ({held})" if held else value(criterion)
+        case {"field": name, "value": held, "deals": deals}:
+            line = f"{value(name)}: {value(held)}, on {value(deals)} deals"
+        case {"field": name, "value": held, "deal": deal}:
+            line = f"{value(name)}: {value(held)}, seen first on {value(deal)}"
         case {"field": name, "value": held}:
             line = f"{value(name)}: {value(held)}"
         case {"intent": intent, "at": at}:

@@ -30,6 +30,14 @@ RESPONSES = {
     ),
     Kind.POST_SQL_INCONSISTENT: Response(action="Find out what changed since the deal qualified.", within_hours=48),
     Kind.GATE_VIOLATED: Response(action="Complete what this stage asks for, or move the deal back until it is true."),
+    Kind.ICP_MISMATCH: Response(
+        tell=(Audience.REVOPS,), action="Check in the next review whether deals like this one are worth the time."
+    ),
+    Kind.JUNK_FIELD: Response(action="Replace the placeholder by what you know, or leave the field empty."),
+    Kind.HANDOFF_INCOMPLETE: Response(action="Fill in what the next team needs.", within_hours=24),
+    Kind.VALUE_UNMAPPED: Response(
+        tell=(Audience.REVOPS,), action="Define this value in the playbook, or correct it in the CRM."
+    ),
     Kind.CLOSE_DATE_PUSHED: Response(action="Agree a dated plan to signature with the buyer.", within_hours=72),
     Kind.HIGH_INTENT: Response(action="Reach out now, while they are looking.", within_hours=4),
 }
@@ -123,8 +131,62 @@ SHOWN: dict[Kind, dict[str, object]] = {
         "reason": "entered Negotiation although it does not hold: exit of Discovery: pain is known",
         "evidence": Evidence(
             details=(
-                {"criterion": "exit of Discovery: pain is known"},
-                {"criterion": "entry of Negotiation: a decision maker is named"},
+                {"criterion": "exit of Discovery: pain is known", "value.pain": False},
+                {"criterion": "entry of Negotiation: a decision maker is named", "value.decision_maker": None},
+            )
+        ),
+    },
+    Kind.ICP_MISMATCH: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "not the ideal customer: worth a seller's time",
+        "evidence": Evidence(
+            details=(
+                {"criterion": "worth a seller's time", "value.amount": 1200.0},
+                {"criterion": "in an industry that we know", "unknown": "industry is none of bank, farm: 'Bakery'"},
+            )
+        ),
+    },
+    Kind.JUNK_FIELD: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "amount holds a placeholder and the same next_step on 3 deals",
+        "evidence": Evidence(
+            details=(
+                {"field": "amount", "value": "tbd"},
+                {"field": "next_step", "value": "Follow up", "deals": 3, "limit": 3},
+            )
+        ),
+    },
+    Kind.HANDOFF_INCOMPLETE: {
+        "anchor": "a1b2c3",
+        "reason": "handed over without success_plan, go_live_date",
+        "evidence": Evidence(
+            details=({"field": "success_plan", "value": None}, {"field": "go_live_date", "value": None})
+        ),
+    },
+    Kind.VALUE_UNMAPPED: {
+        "subject_key": "salesforce/default:stage/Verbal Yes",
+        "deal_id": "",
+        "deal_name": "",
+        "owner_id": "",
+        "owner": "",
+        "team": "",
+        "pipeline": "Sales",
+        "stage": "",
+        "segment": "",
+        "amount": None,
+        "currency": "",
+        "anchor": "a1b2c3",
+        "reason": "nobody defined the stage 'Verbal Yes' in Sales",
+        "evidence": Evidence(
+            details=(
+                {
+                    "field": "stage",
+                    "value": "Verbal Yes",
+                    "pipeline": "Sales",
+                    "deal": "salesforce/default:0065g00000XyZAAA",
+                },
             )
         ),
     },
