@@ -41,6 +41,7 @@ COMMANDS = (
     Entry("load", "programs.commands.load:load", "Put a source's files on its raw topic, as a backfill."),
     Entry("replay", "programs.commands.replay:replay", "The same brain over files, without a broker."),
     Entry("status", "programs.commands.status:status", "The three questions of every leader, answered."),
+    Entry("explain", "programs.commands.explain:explain", "One deal: what happened, what was said, what is missing."),
     Entry("playbook", "programs.commands.playbook:app", "Check and show the definitions."),
     Entry("baseline", "programs.commands.baseline:app", "Learn limits from how long deals took; look at them."),
     Entry("topics", "programs.commands.topics:app", "List, create and check the topics."),

@@ -315,14 +315,17 @@ def judged(
     said: list[Said] = []
     watches: dict[str, Watch] = {}
     for key in sorted(by_deal):
-        events = _in_order(by_deal[key])
-        source = events[0].event.source
-        if lost:
-            events = _with_gaps(events, source, lost)
-        start = Watch(Deal(key, source), epoch=panel.epoch)
-        watches[key], transitions = run(panel, start, distinct(events), until_us)
+        events = ordered(by_deal[key], lost)
+        start = Watch(Deal(key, events[0].event.source), epoch=panel.epoch)
+        watches[key], transitions = run(panel, start, events, until_us)
         said += _said(panel.rules, key, transitions, detected_at)
     return Judged(said, watches)
+
+
+def ordered(of_deal: list[Stored], gaps: list[Stored]) -> list[Stored]:
+    """The events of one deal in their order, each once, with the gaps of its source that came once it was there."""
+    events = _in_order(of_deal)
+    return list(distinct(_with_gaps(events, events[0].event.source, gaps) if gaps else events))
 
 
 def _said(rules: Rules, key: str, transitions: list[Transition], detected_at: str) -> Iterator[Said]:
