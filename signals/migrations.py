@@ -105,8 +105,8 @@ def _longer(watch: Form, *more: Any) -> Form:  # noqa: ANN401 - whatever a deal 
 def _with_changes(form: Form) -> Form:
     """Form 4: a deal ends with what changed last, and since when that is known: not from before this release."""
     now, base, tail, covers, _ = form
-    heard_us = now[_NOW_AT] or None
-    more: Form = [None, heard_us, {}, [], []]
+    heard = [now[_NOW_AT], None] if now[_NOW_AT] else None
+    more: Form = [None, heard, {}, [], []]
     return [_longer(now, *more), None if base is None else _longer(base, *more), tail, covers, 4]
 
 

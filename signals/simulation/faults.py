@@ -1,7 +1,8 @@
 """Planted faults: otherwise clean deals, each with one thing wrong, and the instant at which that must be noticed.
 
-A clean deal walks through every stage at half the limits, talks to its buyer twice within each contact limit, has its
-boxes ticked in time and its close date left alone. One function per kind then spoils exactly one thing.
+A clean deal walks through every stage at half the limits, hears from its buyer three times within each contact limit
+and once after each step, has its boxes ticked in time and its close date left alone. One function per kind then spoils
+exactly one thing.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from signals.simulation import ids, market
 from signals.simulation.changes import (
     CREATE,
     DAY_MS,
+    HOUR_MS,
     INTENT,
     OPPORTUNITY,
     TASK,
     UPDATE,
+    USER,
     Change,
     Planted,
     Value,
 )
 from signals.simulation.limits import Limits
+from signals.simulation.next_steps import own
 from signals.simulation.profile import Profile, World, opening_fields
 from signals.simulation.seasons import day_of, midnight_ms
+from signals.simulation.team import SELLERS, introduced
 from topics.signals import Kind
 
 _UNHURRIED = 0.5
@@ -34,11 +39,18 @@ _PUSH_EVERY_MS = 10 * DAY_MS
 _BEYOND = 1.5
 _NO_CORRIDOR_MS = 365 * DAY_MS
 _MOST_CONTACTS = 300
+_CONFIRMED_MS = HOUR_MS  # after each step
 _SERIAL = 1000
+_BOUGHT = 3  # of the lead sources, the one that nobody should sell to
+_WORTH = 6_000.0  # an amount that every playbook here finds worth a seller's time
+_TWINS = 1_000_000  # numbers of deals that stand beside a spoilt one
 
 
 class _Plan(NamedTuple):
-    """A clean deal in the making: its stage entries, how long it goes on, and its changes so far."""
+    """A clean deal in the making: its stage entries, how long it goes on, and its changes so far.
+
+    `silent_after_ms`: nobody speaks any more. `unanswered`: between these instants only the seller does.
+    """
 
     deal: Profile
     limits: Limits
@@ -46,8 +58,10 @@ class _Plan(NamedTuple):
     end_ms: int
     ticked: frozenset[str]
     silent_after_ms: int | None = None
+    unanswered: tuple[int, int] | None = None
     extra: tuple[Change, ...] = ()
     cause: Planted | None = None
+    opening: Mapping[str, Value] = {}
 
     def entered(self, stage: int) -> int:
         """When the deal first enters a stage."""
@@ -56,7 +70,10 @@ class _Plan(NamedTuple):
 
 def spoilt(world: World, profile: Profile, kind: Kind) -> list[Change]:
     """The changes of a clean deal with one planted fault, in order of time; the cause carries the truth."""
-    deal = profile._replace(first_stage=0, close_ms=midnight_ms(day_of(profile.created_ms)) + _FAR_CLOSE_DAYS * DAY_MS)
+    worth = max(profile.amount, _WORTH)
+    deal = profile._replace(
+        first_stage=0, amount=worth, close_ms=midnight_ms(day_of(profile.created_ms)) + _FAR_CLOSE_DAYS * DAY_MS
+    )
     plan = _SPOILERS[kind](_clean(deal, world.limits))
     changes = _written(world, plan)
     changes.sort(key=itemgetter(0))
@@ -105,9 +122,98 @@ def _regress(plan: _Plan) -> _Plan:
     return plan._replace(entries=entries, cause=_truth(plan, Kind.STAGE_REGRESSED, back))
 
 
+def _skip(plan: _Plan) -> _Plan:
+    first = plan._replace(entries=tuple(one for one in plan.entries if one[1] != 1))
+    stay = plan.entered(1) - plan.entered(0)
+    skipped = _stretched(first, 0, stay)
+    return skipped._replace(cause=_truth(plan, Kind.STAGE_SKIPPED, skipped.entered(2)))
+
+
+def _bounce(plan: _Plan) -> _Plan:
+    """One stage back for half the time there, and on again."""
+    stage = market.SQL + 1
+    stay = plan.entered(stage + 1) - plan.entered(stage)
+    back, again = plan.entered(stage) + stay // 4, plan.entered(stage) + stay * 3 // 4
+    entries = tuple(sorted((*plan.entries, (back, stage - 1), (again, stage))))
+    return plan._replace(entries=entries, cause=_truth(plan, Kind.STAGE_BOUNCED, back))
+
+
+def _park(plan: _Plan) -> _Plan:
+    stage = market.SQL + 1
+    opens = plan.entered(stage) + plan.limits.parked_grace
+    return plan._replace(unanswered=(plan.entered(stage - 1), opens), cause=_truth(plan, Kind.STAGE_PARKED, opens))
+
+
+def _stale(plan: _Plan) -> _Plan:
+    """Nothing is heard or done once the buyer has answered to a step, until long after."""
+    stage = market.SQL
+    last = plan.entered(stage) + _CONFIRMED_MS
+    later = _stretched(plan, stage, int(plan.limits.stale * _BEYOND))
+    return later._replace(silent_after_ms=last, cause=_truth(plan, Kind.STALE_DEAL, last + plan.limits.stale))
+
+
+def _reopen(plan: _Plan) -> _Plan:
+    """Won, and a day later it is not."""
+    back = plan.end_ms + DAY_MS
+    entries = (*plan.entries, (back, market.WON - 1), (back + DAY_MS, market.WON))
+    return plan._replace(entries=entries, end_ms=back + DAY_MS, cause=_truth(plan, Kind.REOPENED, back))
+
+
+def _unowned(plan: _Plan) -> _Plan:
+    """The owner leaves; somebody else has the deal three limits later."""
+    deal, heir = plan.deal, plan.deal.seller
+    leaver = heir._replace(id=ids.record_id(ids.USER, _SERIAL + deal.number), name="Gone Soon")
+    left = plan.entered(1) + 1
+    at = left + 3 * plan.limits.unowned
+    extra = (
+        introduced(leaver, deal.created_ms - 1),
+        Change(left, USER, leaver.id, UPDATE, {"IsActive": False}),
+        Change(at, OPPORTUNITY, deal.id, UPDATE, {"OwnerId": heir.id}),
+    )
+    truth = _truth(plan, Kind.UNOWNED, left + plan.limits.unowned)
+    return plan._replace(deal=deal._replace(seller=leaver), extra=extra, cause=truth)
+
+
 def _unqualified(plan: _Plan) -> _Plan:
     at = plan.entered(market.SQL)
     return plan._replace(ticked=plan.ticked - {market.FLAGS[0]}, cause=_truth(plan, Kind.SQL_UNQUALIFIED, at))
+
+
+def _not_ideal(plan: _Plan) -> _Plan:
+    opening: dict[str, Value] = {"LeadSource": market.LEAD_SOURCES[_BOUGHT]}
+    return plan._replace(opening=opening, cause=_truth(plan, Kind.ICP_MISMATCH, plan.deal.created_ms))
+
+
+def _junk(plan: _Plan) -> _Plan:
+    """The seller copies a next step to two short-lived deals more than there were."""
+    deal, at = plan.deal, plan.entered(1) + 1
+    copied: dict[str, Value] = {"NextStep": f"{market.NEXT_STEPS[1]}, as agreed ({deal.number})"}
+    born = {
+        "Name": "Copied",
+        "CreatedDate": at,
+        "OwnerId": deal.seller.id,
+        "StageName": market.STAGE_NAMES[0],
+        **copied,
+    }
+    lost: dict[str, Value] = {"StageName": market.STAGE_NAMES[market.LOST], **market.derived(market.LOST)}
+    twins = [ids.record_id(ids.DEAL, _TWINS + 2 * deal.number + one) for one in range(2)]
+    extra = (
+        *(Change(at, OPPORTUNITY, twin, CREATE, {**born, **market.derived(0)}) for twin in twins),
+        Change(at + 1, OPPORTUNITY, deal.id, UPDATE, copied),
+        *(Change(at + HOUR_MS, OPPORTUNITY, twin, UPDATE, lost) for twin in twins),
+    )
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.JUNK_FIELD, at + 1))
+
+
+def _handed_over(plan: _Plan) -> _Plan:
+    """To another team, without a next step; it is filled in an hour later."""
+    deal, at = plan.deal, plan.entered(1) + 1
+    heir = next(seller for seller in SELLERS if seller.team != deal.seller.team)
+    extra = (
+        Change(at, OPPORTUNITY, deal.id, UPDATE, {"OwnerId": heir.id, "NextStep": None}),
+        Change(at + HOUR_MS, OPPORTUNITY, deal.id, UPDATE, {"NextStep": own(deal, market.NEXT_STEPS[4])}),
+    )
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.HANDOFF_INCOMPLETE, at))
 
 
 def _inconsistent(plan: _Plan) -> _Plan:
@@ -144,12 +250,21 @@ _SPOILERS: Mapping[Kind, Callable[[_Plan], _Plan]] = {
     Kind.STAGE_OVERSTAY: _overstay,
     Kind.CYCLE_EXCEEDED: _cycle,
     Kind.STAGE_REGRESSED: _regress,
+    Kind.STAGE_SKIPPED: _skip,
+    Kind.STAGE_BOUNCED: _bounce,
+    Kind.STAGE_PARKED: _park,
     Kind.CONTACT_GAP: _silence,
     Kind.SQL_UNQUALIFIED: _unqualified,
     Kind.POST_SQL_INCONSISTENT: _inconsistent,
     Kind.GATE_VIOLATED: _gate,
+    Kind.ICP_MISMATCH: _not_ideal,
+    Kind.JUNK_FIELD: _junk,
+    Kind.HANDOFF_INCOMPLETE: _handed_over,
     Kind.CLOSE_DATE_PUSHED: _pushed,
     Kind.HIGH_INTENT: _intent,
+    Kind.STALE_DEAL: _stale,
+    Kind.REOPENED: _reopen,
+    Kind.UNOWNED: _unowned,
 }
 KINDS = tuple(_SPOILERS)
 
@@ -170,16 +285,24 @@ def _stretched(plan: _Plan, stage: int, stay_ms: int) -> _Plan:
 def _contact_times(plan: _Plan) -> list[int]:
     step = min(plan.limits.contact_of(shape.name) for shape in market.STAGES) // _STEADY
     count = min(_MOST_CONTACTS, (plan.end_ms - plan.deal.created_ms) // step)
-    return [plan.deal.created_ms + step * (number + 1) for number in range(count)]
+    regular = (plan.deal.created_ms + step * (number + 1) for number in range(count))
+    return sorted({*regular, *(at + _CONFIRMED_MS for at, stage in plan.entries if stage < market.WON)})
 
 
 def _written(world: World, plan: _Plan) -> list[Change]:
     deal = plan.deal
-    opening = {**opening_fields(world.rng, deal), "NextStep": market.NEXT_STEPS[0]}
+    drawn = opening_fields(world.rng, deal)
+    opening = {
+        **drawn,
+        "LeadSource": market.LEAD_SOURCES[0],
+        "NextStep": own(deal, market.NEXT_STEPS[0]),
+        **plan.opening,
+    }
     opening.update((flag, flag in plan.ticked) for flag in market.FLAGS)
     stages = [_entry(deal, at, stage) for at, stage in plan.entries[1:]]
     spoken = [at for at in _contact_times(plan) if plan.silent_after_ms is None or at <= plan.silent_after_ms]
-    calls = [_call(deal, number, at) for number, at in enumerate(spoken)]
+    begin, end = plan.unanswered or (0, 0)
+    calls = [_call(deal, number, at, inbound=not begin < at <= end) for number, at in enumerate(spoken)]
     return [Change(deal.created_ms, OPPORTUNITY, deal.id, CREATE, opening), *stages, *calls, *plan.extra]
 
 
@@ -188,13 +311,13 @@ def _entry(deal: Profile, at_ms: int, stage: int) -> Change:
     return Change(at_ms, OPPORTUNITY, deal.id, UPDATE, fields)
 
 
-def _call(deal: Profile, number: int, at_ms: int) -> Change:
+def _call(deal: Profile, number: int, at_ms: int, *, inbound: bool) -> Change:
     fields: dict[str, Value] = {
         "WhatId": deal.id,
         "WhoId": deal.buyers[0],
         "OwnerId": deal.seller.id,
         "TaskSubtype": "Call",
-        "CallType": "Outbound",
+        "CallType": "Inbound" if inbound else "Outbound",
         "Subject": "Call",
         "Status": "Completed",
         "IsClosed": True,

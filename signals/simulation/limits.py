@@ -26,6 +26,9 @@ class Limits(NamedTuple):
     push_days: tuple[int, ...]
     push_sum: int
     intent_window: int
+    parked_grace: int
+    stale: int
+    unowned: int
 
     def stage_of(self, name: str) -> int:
         """How long a deal may stay in a stage."""
@@ -58,6 +61,9 @@ def limits_of(playbook: Playbook | None) -> Limits:
         push_sum=settings.close_date_pushed.sum_days,
         push_expiry=_days(settings.close_date_pushed.expires_days),
         intent_window=round(settings.high_intent.window_hours * HOUR_MS),
+        parked_grace=round(settings.stage_parked.grace_hours * HOUR_MS),
+        stale=_days(settings.stale_deal.days),
+        unowned=_days(settings.unowned.days),
     )
 
 

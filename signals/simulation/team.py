@@ -46,26 +46,28 @@ SELLERS: tuple[Seller, ...] = tuple(
 
 def hired(at_ms: int) -> list[Change]:
     """The events with which the CRM introduces its users."""
-    return [
-        Change(
-            at_ms + at,
-            USER,
-            seller.id,
-            CREATE,
-            {
-                "Name": seller.name,
-                "FirstName": seller.name.split()[0],
-                "LastName": seller.name.split()[1],
-                "Email": seller.email,
-                "Username": seller.email,
-                "IsActive": True,
-                "TimeZoneSidKey": seller.zone,
-                "Department": seller.team,
-                "CreatedDate": at_ms + at,
-            },
-        )
-        for at, seller in enumerate(SELLERS)
-    ]
+    return [introduced(seller, at_ms + at) for at, seller in enumerate(SELLERS)]
+
+
+def introduced(seller: Seller, at_ms: int) -> Change:
+    """The event with which the CRM introduces a user."""
+    return Change(
+        at_ms,
+        USER,
+        seller.id,
+        CREATE,
+        {
+            "Name": seller.name,
+            "FirstName": seller.name.split()[0],
+            "LastName": seller.name.split()[1],
+            "Email": seller.email,
+            "Username": seller.email,
+            "IsActive": True,
+            "TimeZoneSidKey": seller.zone,
+            "Department": seller.team,
+            "CreatedDate": at_ms,
+        },
+    )
 
 
 def renamed(seller: Seller, at_ms: int) -> Change:

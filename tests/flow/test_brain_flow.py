@@ -162,6 +162,7 @@ def test_a_suspect_deal_says_nothing_new_until_it_is_read_again_and_then_what_ho
     assert [(one.kind.value, one.transition.value, one.occurred_at[:10], one.opened_at[:10]) for one in said] == [
         ("contact_gap", "opened", "2024-03-04", "2024-03-04"),
         ("stage_overstay", "opened", "2024-03-07", "2024-03-07"),
+        ("stale_deal", "opened", "2024-04-05", "2024-04-05"),
     ]
     assert in_time(events[:2]).signals == []
 
@@ -180,4 +181,5 @@ def test_the_report_counts_rows_and_signals() -> None:
     events: list[AnyEvent] = [created(at(0), DEALS[0], stage="Demo")]
     report = in_time(events).report()
     assert (report["rows"], report["events"], report["deals"]) == (1, 1, 1)
-    assert report["signals"] == {"contact_gap": {"opened": 1}, "stage_overstay": {"opened": 1}}
+    kinds = ("contact_gap", "stage_overstay", "stale_deal")
+    assert report["signals"] == {kind: {"opened": 1} for kind in kinds}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from playbook.model import Playbook
+from signals.baselines import Baselines, Measure, Row
 from signals.deal import Deal, Mark
 from signals.episodes import Transition
 from signals.judge import Panel, Stored, Watch, panel_of, run
@@ -26,6 +27,7 @@ from topics.events import (
     IntentSeen,
     LoadEnded,
     LoadStarted,
+    RelatedChanged,
     Scalar,
     SourceGap,
     Tick,
@@ -51,7 +53,7 @@ PLAYBOOK: dict[str, Any] = {
                     "contact_days": 5,
                     "exit": [{"name": "need known", "when": "need == true"}],
                 },
-                {"name": "Demo", "contact_days": 3},
+                {"name": "Demo", "contact_days": 3, "forecast": ["Pipeline", "Best Case"]},
                 {
                     "name": "Proposal",
                     "max_days": 2,
@@ -75,8 +77,19 @@ PLAYBOOK: dict[str, Any] = {
         {"name": "Ana", "ids": ["u1"], "team": "South"},
         {"name": "Bo", "ids": ["u2"], "team": "North"},
     ],
-    "signals": {"stage_overstay": {"days": 6}, "contact_gap": {"days": 4, "plan_days": 7}},
+    "signals": {
+        "stage_overstay": {"days": 6},
+        "contact_gap": {"days": 4, "plan_days": 7},
+        "stale_deal": {"days": 35},
+        "single_threaded": {"min_amount": 2000},
+    },
 }
+
+
+#: The fastest quarter of deals that were won took 25 days from Demo.
+TO_WIN = Baselines(
+    [Row(measure=Measure.TO_WIN, pipeline="Sales", stage="Demo", n=40, events=40, quantiles=(25 * DAY_US,) * 60)]
+)
 
 
 def rules_of(signals: dict[str, Any] | None = None, **changes: object) -> Rules:
@@ -84,7 +97,7 @@ def rules_of(signals: dict[str, Any] | None = None, **changes: object) -> Rules:
     content = {**PLAYBOOK, **changes}
     if signals:
         content["signals"] = {**PLAYBOOK["signals"], **signals}
-    return Rules(Playbook.model_validate(content), "sha256:story")
+    return Rules(Playbook.model_validate(content), "sha256:story", baselines=TO_WIN)
 
 
 PANEL = panel_of(rules_of())
@@ -146,6 +159,14 @@ def planned(at_us: int, name: str, when_us: int) -> ActivityChanged:
 def meeting(at_us: int, name: str, ends_us: int) -> ActivityChanged:
     """A meeting is planned; it is a contact when it ends."""
     return activity(at_us, name, at_us=ends_us, meets=True)
+
+
+def of_owner(at_us: int, owner_id: str, key: str = KEY, /, **fields: Scalar) -> RelatedChanged:
+    """What is known of the deal's owner now."""
+    identity = _id(at_us, ("owner", owner_id, sorted(fields.items())), key)
+    return RelatedChanged(
+        id=identity, key=key, source=SOURCE, at_us=at_us, role="owner", subject=owner_id, fields=fields, change=identity
+    )
 
 
 def intent(at_us: int, name: str = "demo_request", key: str = KEY, *, window_us: int = DAY_US) -> IntentSeen:

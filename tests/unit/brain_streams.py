@@ -21,6 +21,7 @@ from tests.unit.brain_story import (
     intent,
     load_ended,
     load_started,
+    of_owner,
     removed,
     source_gap,
     tick,
@@ -77,8 +78,18 @@ _CALM: tuple[Shape, ...] = (
     *(_change(amount=value) for value in (50.0, 5000.0)),
     *(_change(close_date=day) for day in ("2024-03-31", "2024-04-05", "2024-04-12", "2024-05-31", None)),
     *(_change(close_date=day) for day in ("2024-06-30", "2024-07-10", "2024-08-31", "2024-10-01")),
+    _change(owner_id="u1"),
     _change(owner_id="u2"),
+    _change(owner_id="u2"),
+    _change(owner_id=None),
+    lambda at_us: of_owner(at_us, "u2", active=False),
+    lambda at_us: of_owner(at_us, "u2", active=True, team="North"),
     _change(stage="Unheard of"),
+    *(_change(next_step=text) for text in ("tbd", None, "Send the contract to legal")),
+    _change(next_step="Call their lawyer on Friday", next_step_date="2024-03-08"),
+    *(_change(forecast_category=name) for name in ("Commit", "Pipeline")),
+    _change(close_date="2025-03-01"),
+    _change(stage="Demo", amount=5000.0),
     _activity("a1", 3, done=False),
     _activity("a1", done=True),
     _activity("a1", removed=True),
@@ -86,7 +97,11 @@ _CALM: tuple[Shape, ...] = (
     _activity("a2", 1, meets=True),
     _activity("a2", 9, meets=True),
     _activity("a3", 0, done=True),
+    _activity("a4", 0, done=True, direction="inbound", owner="u2"),
     _activity("a3", 6),
+    _activity("a5", 0, done=True, direction="outbound", person="p1"),
+    _activity("a6", -1, done=True, direction="outbound", person="p2"),
+    _activity("a7", 0, done=True, direction="outbound", person="p1", owner="u1"),
     _activity("a3", removed=True),
     lambda at_us: intent(at_us, "demo_request"),
     lambda at_us: intent(at_us, "demo_request"),
@@ -112,7 +127,16 @@ _RARE: tuple[Shape, ...] = (
 #: Half days collide with limits; a minute is the gate's settling; a microsecond is the strict boundary.
 _JITTER = (0, 0, 0, 1, -1, 1000, MINUTE_US, MINUTE_US + 1, HOUR_US)
 instants = st.builds(lambda half_days, jitter: at(half_days / 2) + jitter, st.integers(1, 44), st.sampled_from(_JITTER))
-_FIRST = created(at(0), stage="Lead", need=True, budget=True, close_date="2024-03-31", amount=500.0)
+_FIRST = created(
+    at(0),
+    stage="Lead",
+    need=True,
+    budget=True,
+    close_date="2024-03-31",
+    amount=500.0,
+    owner_id="u1",
+    forecast_category="Commit",
+)
 
 
 def _histories(menu: tuple[Shape, ...], most: int) -> st.SearchStrategy[list[DealEvent]]:

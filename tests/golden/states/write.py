@@ -2,10 +2,10 @@
 
 To be run once, by whoever is about to change the form, before the change: the file then stays, and every later release
 must read it (`tests/unit/test_brain_migrations.py`). `schema_1.json` was written like this by the tree of cbd3eb1,
-`schema_2.json` by that of f2d2609.
+`schema_2.json` by that of f2d2609, `schema_3.json` by that of e3f8d74.
 
 The file: `states` and `meta` are the store of a partition as the release left it (base64); `means` what each state
-says, by the names of its fields; `then` further events, and `says` what that release says of them.
+says, by the names of its fields; `then` further events, `kinds` what that release can say, and `says` what it says.
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ def golden() -> dict[str, Any]:
         "states": {key: base64.b64encode(value).decode() for key, value in values.items()},
         "means": means,
         "then": json.loads(encode(more())),
+        "kinds": sorted(kind.value for kind in PANEL.detectors),
         "says": [[one.deal_id, one.kind, one.transition, one.occurred_at, one.resolution] for one in said],
     }
 
