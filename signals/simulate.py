@@ -34,6 +34,7 @@ from signals.simulation.engagements import CONTENT_TYPE, cloudevent
 from signals.simulation.faults import KINDS, spoilt
 from signals.simulation.life import plan
 from signals.simulation.limits import limits_of
+from signals.simulation.next_steps import worded
 from signals.simulation.people import peopled
 from signals.simulation.profile import Profile, World, draw
 from signals.simulation.team import SELLERS, hired, renamed
@@ -131,7 +132,7 @@ def _own(world: World, options: Options, crm: _Crm, deal: Profile) -> list[Chang
     if options.faults and world.rng.random() < options.faults:
         crm.spare(deal.id)
         return spoilt(world, deal, KINDS[deal.number % len(KINDS)])
-    return plan(world, deal)
+    return worded(options.seed, deal, plan(world, deal))
 
 
 def _births(rng: Random, options: Options) -> Iterator[int]:
