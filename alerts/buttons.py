@@ -49,7 +49,12 @@ def row(signals: Sequence[Signal], handled: Collection[str], url: str | None) ->
 
 def menu(signal: Signal, handled: Collection[str], url: str | None) -> Block | None:
     """The same for one signal among several, as a menu beside it."""
-    options = [_option(kind, signal) for kind in OFFERED] if actionable((signal,), handled) else []
+    return deviation_menu(signal.id, url, offered=bool(actionable((signal,), handled)))
+
+
+def deviation_menu(signal: str, url: str | None, *, offered: bool) -> Block | None:
+    """A menu beside a signal, by its id; the link alone where nothing is offered."""
+    options = [_option(kind, signal) for kind in OFFERED] if offered and SIGNAL_ID.fullmatch(signal) else []
     if url is not None:
         options.append({"text": plain("Open in CRM"), "value": OPEN_IN_CRM, "url": url})
     return {"type": "overflow", "action_id": MENU, "options": options} if options else None
@@ -97,5 +102,5 @@ def _button(kind: ActionKind, value: str) -> Block:
     return {"type": "button", "text": plain(OFFERS[kind]), "action_id": kind.value, "value": value, **style}
 
 
-def _option(kind: ActionKind, signal: Signal) -> Block:
-    return {"text": plain(OFFERS[kind]), "value": f"{kind.value}:{signal.id}"}
+def _option(kind: ActionKind, signal: str) -> Block:
+    return {"text": plain(OFFERS[kind]), "value": f"{kind.value}:{signal}"}

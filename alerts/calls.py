@@ -20,7 +20,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerts.methods import METHODS
-from alerts.metrics import Metrics
+from alerts.metrics import CallMetrics
 from alerts.pacing import Pacing
 from alerts.replies import Ambiguous, Barred, Done, Limited, Reply, Unreached, classify
 
@@ -53,12 +53,17 @@ def is_loopback(host: str) -> bool:
 
 
 class Calls:
-    """The one way to Slack of a process. `trouble`: why nothing can be said at present, for the readiness check."""
+    """The one way to Slack of a process.
 
-    def __init__(self, client: AsyncWebClient, metrics: Metrics) -> None:
+    `trouble`: why nothing can be said at present, for the readiness check. `granted`: the token's scopes, as the last
+    answer that says so has them.
+    """
+
+    def __init__(self, client: AsyncWebClient, metrics: CallMetrics) -> None:
         self._client, self._metrics = client, metrics
         self._pacing = Pacing(time.monotonic, asyncio.sleep)
         self.trouble: str | None = None
+        self.granted: frozenset[str] = frozenset()
 
     async def call(self, method: str, arguments: Mapping[str, object]) -> Reply:
         """The reply, which is never an exception. Waits its turn where Slack has said "too many"."""
@@ -97,7 +102,13 @@ class Calls:
             return Unreached(type(error).__name__)
         except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError, ValueError, AttributeError) as error:
             return Ambiguous(type(error).__name__)
+        self._learn(response.headers)
         return classify(response.status_code, response.headers, response.data)
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        said = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        if said is not None:
+            self.granted = frozenset(scope.strip() for scope in said.split(",") if scope.strip())
 
 
 def inner(reply: Done, name: str) -> Mapping[str, Any]:

@@ -13,10 +13,14 @@ PLACE = "{id}"
 
 def deal_link(playbook: Playbook, signal: Signal) -> str | None:
     """The address of the deal in the CRM. None where the playbook has no address or the id cannot be part of one."""
-    template = playbook.crm_url
-    if template is None or not signal.deal_id or not signal.deal_id.strip("."):
+    return deal_url(playbook.crm_url, signal.deal_id)
+
+
+def deal_url(template: str | None, deal_id: str) -> str | None:
+    """The same of a deal's id, under the playbook's `crm_url`."""
+    if template is None or not deal_id or not deal_id.strip("."):
         return None
-    identity = quote(signal.deal_id, safe="", errors="replace")
+    identity = quote(deal_id, safe="", errors="replace")
     url = template.replace(PLACE, identity) if PLACE in template else f"{template.rstrip('/')}/{identity}"
     return url if len(url) <= LONGEST and _same_place(template, url) else None
 

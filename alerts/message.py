@@ -127,7 +127,7 @@ def _among(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> B
         why(signal),
         *details(signal, FEW_DETAILS),
         f"*Next*  {action}" if action else "",
-        _said_of(handled[signal.id]) if signal.id in handled else "",
+        said_of(handled[signal.id]) if signal.id in handled else "",
     ]
     return section(_upto([line for line in lines if line], ROOM), menu(signal, handled, None))
 
@@ -160,10 +160,10 @@ def _over(signal: Signal) -> Block:
 def _handled(signals: Sequence[Signal], handled: dict[str, Handled]) -> Iterator[Block]:
     for signal in signals:
         if signal.id in handled:
-            yield context(_said_of(handled[signal.id]))
+            yield context(said_of(handled[signal.id]))
 
 
-def _said_of(done: Handled) -> str:
+def said_of(done: Handled) -> str:
     """What somebody did about it, in their own words."""
     reason = escaped(done.reason, REASON)
     return HANDLED[done.kind].format(

@@ -1,4 +1,4 @@
-"""Following a small topic of one partition for as long as a program lives: all that stands there, then what comes.
+"""Following a topic for as long as a program lives: all that stands there, then what comes.
 
 For what every worker must know, whichever partitions it holds. Records of committed transactions only.
 """
@@ -27,59 +27,62 @@ PAUSE_S = 1.0
 
 
 class Follower:
-    """Hands each record of a topic's only partition to `take`, in order; after a break from the beginning again."""
+    """Hands each record of a topic to `take`, in order of its partition; after a break from the beginning again."""
 
-    def __init__(self, broker: Broker, topic: str, take: Callable[[Record], None]) -> None:
-        self._broker, self._place, self._take = broker, TopicPartition(topic, 0), take
+    def __init__(self, broker: Broker, topic: str, take: Callable[[Record], None], partitions: int = 1) -> None:
+        self._broker, self._topic, self._take = broker, topic, take
+        self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._moved = asyncio.Condition()
-        self._position = -1
+        self._positions: dict[TopicPartition, int] = {}
         self._consumer: Any = None  # an AIOKafkaConsumer while one is connected
 
     async def run(self) -> None:
         """Follow until cancelled. Errors of the broker are waited out."""
         while True:
             try:
-                async with reader(self._broker, [self._place], wait_ms=HOLD_MS) as consumer:
+                async with reader(self._broker, self._places, wait_ms=HOLD_MS) as consumer:
                     await self._follow(consumer)
             except KafkaError as error:
-                log.warning("cannot read, trying again", topic=self._place.topic, error=repr(error))
+                log.warning("cannot read, trying again", topic=self._topic, error=repr(error))
             await asyncio.sleep(PAUSE_S)
 
     async def caught_up(self) -> None:
         """Return when everything has been taken that was committed when this was called."""
-        end = await self._end()
+        ends = await self._ends()
         async with self._moved:
-            await self._moved.wait_for(lambda: self._position >= end)
+            await self._moved.wait_for(lambda: all(self._positions.get(one, -1) >= end for one, end in ends.items()))
 
-    async def _end(self) -> int:
+    async def _ends(self) -> dict[TopicPartition, int]:
         while True:
             async with self._moved:
                 await self._moved.wait_for(lambda: self._consumer is not None)
                 consumer = self._consumer
             try:
-                ends = await consumer.end_offsets([self._place])
+                ends: dict[TopicPartition, int] = await consumer.end_offsets(self._places)
             except KafkaError as error:
-                log.warning("cannot read, trying again", topic=self._place.topic, error=repr(error))
+                log.warning("cannot read, trying again", topic=self._topic, error=repr(error))
                 await asyncio.sleep(PAUSE_S)
             else:
-                return int(ends[self._place])
+                return ends
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        first = await consumer.beginning_offsets([self._place])
-        consumer.seek(self._place, first[self._place])
-        consumer.resume(self._place)
+        first = await consumer.beginning_offsets(self._places)
+        for place, offset in first.items():
+            consumer.seek(place, offset)
+        consumer.resume(*self._places)
         self._consumer = consumer
-        await self._move_to(first[self._place])
+        await self._move_to(first)
         try:
             while True:
-                got = await consumer.getmany(self._place, timeout_ms=POLL_MS)
-                for raw in got.get(self._place, ()):
-                    self._take(to_record(self._place.topic, self._place.partition, raw))
-                await self._move_to(await consumer.position(self._place))
+                got = await consumer.getmany(*self._places, timeout_ms=POLL_MS)
+                for place, raws in got.items():
+                    for raw in raws:
+                        self._take(to_record(place.topic, place.partition, raw))
+                await self._move_to({place: await consumer.position(place) for place in self._places})
         finally:
-            self._consumer, self._position = None, -1
+            self._consumer, self._positions = None, {}
 
-    async def _move_to(self, position: int) -> None:
+    async def _move_to(self, positions: dict[TopicPartition, int]) -> None:
         async with self._moved:
-            self._position = position
+            self._positions = positions
             self._moved.notify_all()

@@ -57,6 +57,8 @@ VARIABLES = (
     Variable("SIGNALS_INTAKE_PORT", ("intake", "port"), "its port; 0: a free one"),
     Variable("SIGNALS_INTAKE_PUBLIC_URL", ("intake", "public_url"), "the address that a CRM sends its webhooks to"),
     Variable("SLACK_BOT_TOKEN", ("slack", "token"), "a secret; none: messages are drawn in the terminal"),
+    Variable("SLACK_SIGNING_SECRET", ("slack", "signing_secret"), "a secret; Slack's buttons come in over HTTP"),
+    Variable("SLACK_APP_TOKEN", ("slack", "app_token"), "a secret; Slack's buttons come in by Socket Mode"),
     Variable("SLACK_API_URL", ("slack", "api_url"), "another address in place of Slack's own"),
 )
 

@@ -18,8 +18,8 @@ from engine.settings import Broker
 from programs.commands.topics import specs
 from programs.failures import CallError, WorkError
 from programs.forward import trouble_of
-from programs.intake.doors import served, troubles
-from programs.settings import FORWARD, INTAKE, PORTED, PROGRAMS
+from programs.intake.doors import listens, served, troubles
+from programs.settings import FORWARD, INTAKE, PORTED, PROGRAMS, Settings
 from programs.startup import Ready, to_broker
 from programs.supervisor import Child, command_of
 
@@ -49,7 +49,7 @@ def installed(ready: Ready, data_dir: Path) -> Iterator[Installation]:
     Raises WorkError with one line when that cannot be had, CallError where a setting keeps us out.
     """
     settings = ready.settings
-    if served(settings) and (wrong := list(troubles(settings))):
+    if _takes_in(settings) and (wrong := list(troubles(settings))):
         raise CallError(*wrong)
     if untold := [why for why in map(trouble_of, settings.targets) if why]:
         raise CallError(*untold)
@@ -133,7 +133,7 @@ def _told(ready: Ready, installation: Installation, name: str) -> dict[str, str]
 def _ports(ready: Ready) -> dict[str, int]:
     """A port for each program: the configured ones, or a free run of them where the base is 0. Raises WorkError."""
     web = ready.settings.web
-    programs = (*PROGRAMS, *((INTAKE,) if served(ready.settings) else ()))
+    programs = (*PROGRAMS, *((INTAKE,) if _takes_in(ready.settings) else ()))
     targets = [f"{FORWARD}.{target.name}" for target in ready.settings.targets]
     if web.base_port:
         ports = {name: web.port(name) for name in programs}
@@ -143,6 +143,11 @@ def _ports(ready: Ready) -> dict[str, int]:
     base = _free_run(web.host, len(PORTED) + len(targets))
     free = {name: base + _place(name) for name in programs}
     return free | {name: base + PORTED.index(FORWARD) + number for number, name in enumerate(targets)}
+
+
+def _takes_in(settings: Settings) -> bool:
+    """Whether anything comes in over HTTP or from Slack, so that `intake` runs."""
+    return bool(served(settings)) or listens(settings)
 
 
 def _check_free(host: str, ports: Mapping[str, int]) -> None:

@@ -89,7 +89,7 @@ PROGRAM_DUTIES = (
 )
 #: `intake` and connectors write what the CRM sends; the others are people at the command line.
 OTHER_DUTIES = (
-    Duty("intake", writes=(RAW_PREFIX,)),
+    Duty("intake", writes=(RAW_PREFIX, ALERT_ACTIONS), reads=(DEFINITIONS, DEAL_CURRENT, ALERT_ACTIONS)),
     Duty("connector", writes=(RAW_PREFIX,)),
     Duty("forward", takes=(DEAL_SIGNALS,), writes=(REJECTED,), by_target=True),
     Duty(

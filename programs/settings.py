@@ -94,9 +94,15 @@ class ClockSettings(_Part):
 
 
 class SlackSettings(_Part):
-    """Without a token the messages are drawn in the terminal. `api_url` is Slack's own unless something stands in."""
+    """Without a token the messages are drawn in the terminal. `api_url` is Slack's own unless something stands in.
+
+    What people press comes in by `intake`: over HTTP, signed with `signing_secret`, or over a connection that we open
+    with `app_token` (Socket Mode), where there is no public address.
+    """
 
     token: Hidden | None = None
+    signing_secret: Hidden | None = None
+    app_token: Hidden | None = None
     api_url: Annotated[str, AfterValidator(checked_api_url)] = "https://slack.com/api/"
 
 

@@ -94,7 +94,7 @@ def _ready_for(name: str) -> tuple[Ready, str]:
 
 
 def intake() -> None:
-    """Take in webhooks of HubSpot and Pipedrive, verified, onto their raw topics."""
+    """Take in webhooks of HubSpot and Pipedrive, verified, onto their raw topics, and what people press in Slack."""
     from programs.intake.program import Intake  # noqa: PLC0415 - the other programs have no need of it
     from programs.intake.program import run as run_intake  # noqa: PLC0415 - the same
 
@@ -120,6 +120,11 @@ def join() -> None:
 def detect() -> None:
     """Fold events into deals and say what is wrong."""
     _program("detect")
+
+
+def baselines() -> None:
+    """Learn limits from how long deals took."""
+    _program("baselines")
 
 
 def route() -> None:

@@ -72,17 +72,17 @@ class Desk:
         path, mark, query = request.raw_path.partition("?")
         door = self._doors.get(path)
         try:
-            outcome = await self._outcome(request, door, mark + query)
+            outcome, words = await self._outcome(request, door, mark + query)
         except ConnectionError:
             self.note(door, Outcome.HUNG_UP)
             raise
         except Exception:  # whatever it is: the sender keeps what it has, and the reason stands in the log
             log.exception("a request failed", source=door.source if door else NOBODY)
-            outcome = Outcome.FAILED
+            outcome, words = Outcome.FAILED, b""
         self.note(door, outcome)
         if outcome is Outcome.TAKEN and door is not None:
             self._metrics.took(door.source, time.monotonic() - began)
-        return response(outcome, login=door is not None and door.login)
+        return response(outcome, words, login=door is not None and door.login)
 
     def note(self, door: Door | None, outcome: Outcome) -> None:
         """Count an outcome; say it, where it is not the usual one."""
@@ -91,21 +91,29 @@ class Desk:
         if outcome is not Outcome.TAKEN:
             said.warning("not_taken", (source, outcome.value), source=source, outcome=outcome.value)
 
-    async def _outcome(self, request: web.BaseRequest, door: Door | None, query: str) -> Outcome:
+    async def _outcome(self, request: web.BaseRequest, door: Door | None, query: str) -> tuple[Outcome, bytes]:
+        """What became of it, and what its taker has to say."""
         held = _Held(self)
+        words = b""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout((door.within_s if door else None) or ANSWER_S):
                 if door is None:
-                    return Outcome.NO_SUCH_DOOR
+                    return Outcome.NO_SUCH_DOOR, b""
                 body = await self._read(request, door, query, held)
-                await self._keep(door, body)
+                words = await self._hand_over(request, door, body)
         except _Refused as refused:
-            return refused.outcome
+            return refused.outcome, b""
         except tuple(_MEANING) as error:
-            return next(outcome for kind, outcome in _MEANING.items() if isinstance(error, kind))
+            return next(outcome for kind, outcome in _MEANING.items() if isinstance(error, kind)), b""
         finally:
             held.release()
-        return Outcome.TAKEN
+        return Outcome.TAKEN, words
+
+    async def _hand_over(self, request: web.BaseRequest, door: Door, body: bytes) -> bytes:
+        if door.answers is not None:
+            return await door.answers(body, request.headers.get(hdrs.CONTENT_TYPE, ""))
+        await self._keep(door, body)
+        return b""
 
     async def _read(self, request: web.BaseRequest, door: Door, query: str, held: _Held) -> bytes:
         """The body of a request that is to be believed. Raises `_Refused`."""
@@ -117,8 +125,8 @@ class Desk:
             raise _Refused(Outcome.TOO_LARGE)
         forged = door.guard.headers(request.headers, int(self._now_s() * 1000))
         if forged is None:
-            lanes = self._lanes[door.topic]
-            if lanes.stalled:  # nothing is gained by reading what cannot be kept
+            lanes = self._lanes.get(door.topic)
+            if lanes is not None and lanes.stalled:  # nothing is gained by reading what cannot be kept
                 raise _Refused(Outcome.AWAY)
             await _go_on(request)
             body = await self._body(request.content, held)
@@ -191,12 +199,12 @@ class _Held:
         self.size = 0
 
 
-def response(outcome: Outcome, *, login: bool = False) -> web.Response:
-    """The answer as it goes out. A connection whose request was not read to its end is closed after it."""
+def response(outcome: Outcome, words: bytes = b"", *, login: bool = False) -> web.Response:
+    """The answer as it goes out; `words` is JSON. A connection whose request was not read whole is closed after it."""
     answer = ANSWERS[outcome]
     return web.Response(
         status=answer.status,
-        body=answer.words.encode(),
+        body=words or answer.words.encode(),
         headers=headers_of(outcome, login=login),
-        content_type="text/plain",
+        content_type="application/json" if words else "text/plain",
     )

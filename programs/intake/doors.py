@@ -61,6 +61,20 @@ class LoginGuard(NamedTuple):
         return None
 
 
+class SlackGuard(NamedTuple):
+    """Verifies Slack's signature over time and body."""
+
+    secret: bytes
+
+    def headers(self, headers: Mapping[str, str], now_ms: int) -> Forgery | None:
+        """A signature, made a moment ago."""
+        return signatures.slack_headers(headers, now_ms)
+
+    def whole(self, headers: Mapping[str, str], query: str, body: bytes) -> Forgery | None:  # noqa: ARG002  # the protocol's
+        """The signature itself."""
+        return signatures.slack(self.secret, headers, body)
+
+
 class NoGuard(NamedTuple):
     """Takes what anybody sends: `insecure = true`."""
 
@@ -73,18 +87,36 @@ class NoGuard(NamedTuple):
         return None
 
 
+class Answers(Protocol):
+    """What takes a body in the place of a topic."""
+
+    async def __call__(self, body: bytes, content_type: str) -> bytes:
+        """What is answered, JSON or nothing; raises AwayError, `KafkaError`."""
+
+
 class Door(NamedTuple):
-    """The way in of one source: the topic behind it, and who guards it. `login`: a 401 asks for a user."""
+    """The way in of one source: the topic behind it, and who guards it.
+
+    `login`: a 401 asks for a user. `answers`: who takes the body, where it does not go to the topic as it is.
+    `within_s`: within what it is answered, where the sender waits for less than others do.
+    """
 
     source: str
     topic: str
     guard: Guard
     login: bool = False
+    answers: Answers | None = None
+    within_s: float | None = None
 
 
 def served(settings: Settings) -> tuple[tuple[SourceSettings, WebhookSettings], ...]:
     """The sources that are fed over HTTP, with what is said of that."""
     return tuple((source, source.webhook) for source in settings.sources if source.webhook is not None)
+
+
+def listens(settings: Settings) -> bool:
+    """Whether Slack's buttons come in here."""
+    return settings.slack.signing_secret is not None or settings.slack.app_token is not None
 
 
 def doors(ready: Ready) -> dict[str, Door]:
@@ -96,14 +128,19 @@ def doors(ready: Ready) -> dict[str, Door]:
     wrong = list(troubles(settings))
     if wrong:
         raise CallError(*wrong)
-    prefix = urlsplit(settings.intake.public_url or "").path
     keys = {source.name: source.key for source in ready.sources}
     made: dict[str, Door] = {}
     for source, webhook in served(settings):
         path, guard = path_of(source), _guard(settings, source, webhook)
         door = Door(keys[source.name], RAW_PREFIX + source.name, guard, login=isinstance(guard, LoginGuard))
-        made |= {path: door, prefix + path: door}
-    return made
+        made[path] = door
+    return under(ready, made)
+
+
+def under(ready: Ready, made: Mapping[str, Door]) -> dict[str, Door]:
+    """Doors by their paths, and under the public address's own path."""
+    prefix = urlsplit(ready.settings.intake.public_url or "").path
+    return {start + path: door for path, door in made.items() for start in ("", prefix)}
 
 
 def path_of(source: SourceSettings) -> str:
@@ -114,8 +151,13 @@ def path_of(source: SourceSettings) -> str:
 def troubles(settings: Settings) -> Iterable[str]:
     """What is missing, one line each: a source that nobody guards is not served unless it says so itself."""
     sources = served(settings)
-    if not sources:
-        yield f"no source has a webhook: give one of the kind {' or '.join(WEBHOOK_KINDS)} a [sources.webhook]"
+    if not sources and not listens(settings):
+        yield (
+            f"nothing comes in: give a source of the kind {' or '.join(WEBHOOK_KINDS)} a [sources.webhook], or "
+            "slack a signing_secret or an app_token"
+        )
+    if listens(settings) and settings.slack.token is None:
+        yield "slack.token is missing (SLACK_BOT_TOKEN): forms and the app's home need it"
     for source, webhook in sources:
         if webhook.insecure:
             continue

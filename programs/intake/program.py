@@ -25,10 +25,11 @@ from engine.web import ReadyCheck, Web
 from engine.writer import BatchWriter, side_by_side
 from programs.crew import rarely_collected
 from programs.intake.desk import ANSWER_S, Desk
-from programs.intake.doors import Door, doors
+from programs.intake.doors import Door, doors, listens, under
 from programs.intake.lanes import Lanes
 from programs.intake.listener import Listener
 from programs.intake.metrics import IntakeMetrics
+from programs.intake.slack_side import SlackSide
 from programs.settings import INTAKE
 from programs.startup import Ready, to_engine
 
@@ -49,17 +50,22 @@ class Intake:
 
     def __init__(self, ready: Ready, servers: str) -> None:
         self.settings: EngineSettings = to_engine(ready.settings, INTAKE, servers)
-        self.doors: dict[str, Door] = doors(ready)
         self.registry = CollectorRegistry()
+        self._writer = BatchWriter(self.settings, EngineMetrics(self.registry, INTAKE))
+        self._slack: SlackSide | None = None
+        if listens(ready.settings):
+            self._slack = SlackSide(ready, self.settings.broker, self._writer, self.registry)
+        self.doors: dict[str, Door] = doors(ready) | under(ready, self._slack.doors() if self._slack else {})
         self.overdue = False
         self._listen = (ready.settings.intake.host, ready.settings.intake.port)
-        self._lanes = {door.topic: Lanes(door.topic) for door in self.doors.values()}
+        self._lanes = {door.topic: Lanes(door.topic) for door in self.doors.values() if door.answers is None}
         metrics = IntakeMetrics(self.registry, sorted({door.source for door in self.doors.values()}))
         self._metrics = metrics
         self._desk = Desk(self.doors, self._lanes, metrics, ready.settings.intake.max_body_bytes)
-        self._writer = BatchWriter(self.settings, EngineMetrics(self.registry, INTAKE))
         self._broker_trouble: str | None = "the broker has not been reached yet"
         self.ready_checks: dict[str, ReadyCheck] = {"broker": lambda: self._broker_trouble, "lanes": self._why_refusing}
+        if self._slack is not None:
+            self.ready_checks["slack"] = self._slack.why_not
         self.registry.register(Readiness(INTAKE, self.ready_checks))
         ProcessCollector(registry=self.registry)
         self.website = Web(
@@ -91,7 +97,13 @@ class Intake:
             log.error("did not stop in time", seconds=STOP_S)  # noqa: TRY400  # where it stands is in no code of ours
 
     def _works(self) -> dict[str, Callable[[], Awaitable[int]]]:
-        return {"web": self._serve_web, "writer": self._write, "listener": self._serve}
+        listener = self._serve if self.doors else self._serve_nobody
+        return {"web": self._serve_web, "writer": self._write, "listener": listener}
+
+    async def _serve_nobody(self) -> int:
+        """Without a door, as with Socket Mode alone, no port is opened."""
+        await asyncio.Event().wait()
+        return 0
 
     async def _serve_web(self) -> int:
         await self.website.run()
@@ -122,6 +134,8 @@ class Intake:
             log.error("the broker refuses us", why=str(error))  # noqa: TRY400  # a wrong setting, not a place in our code
             return REFUSED
         works: list[Coroutine[Any, Any, None]] = [lanes.run(self._writer) for lanes in self._lanes.values()]
+        if self._slack is not None:
+            works.append(self._slack.run())
         try:
             await side_by_side((*works, self._watch()))
         finally:

@@ -1,4 +1,4 @@
-"""Whether a request comes from who it says: HubSpot's three signatures, and HTTP basic authentication. Pure.
+"""Whether a request comes from who it says: HubSpot's three signatures, Slack's, HTTP basic authentication. Pure.
 
 A rule of HubSpot's is quoted where it stands. Every comparison takes the same time however much of it agrees.
 """
@@ -22,6 +22,8 @@ TIMESTAMP = "X-HubSpot-Request-Timestamp"
 SIGNATURE_OLD = "X-HubSpot-Signature"
 VERSION_OLD = "X-HubSpot-Signature-Version"
 AUTHORIZATION = "Authorization"
+SLACK_SIGNATURE = "X-Slack-Signature"
+SLACK_TIMESTAMP = "X-Slack-Request-Timestamp"
 
 #: What HubSpot decodes in the URI before it signs (v3), and nothing else.
 _DECODED = {f"{ord(sign):02X}": sign.encode() for sign in ":/?@!$'()*,;"}
@@ -105,6 +107,26 @@ def hubspot(secret: bytes, version: Version, headers: Mapping[str, str], signed:
         given = headers[SIGNATURE_OLD].lower()
         made = hubspot_v1(secret, signed.body) if version is Version.V1 else hubspot_v2(secret, signed)
     return None if hmac.compare_digest(_bytes(given), made.encode()) else Forgery.BAD_SIGNATURE
+
+
+def slack_v0(secret: bytes, timestamp: str, body: bytes) -> str:
+    """`v0=` and `hex(hmac-sha256(secret, "v0:" + timestamp + ":" + body))`."""
+    return "v0=" + hmac.digest(secret, b"v0:" + _bytes(timestamp) + b":" + body, "sha256").hex()
+
+
+def slack_headers(headers: Mapping[str, str], now_ms: int) -> Forgery | None:
+    """What is wrong with a request of Slack's before its body is known. Its timestamp counts seconds."""
+    if SLACK_SIGNATURE not in headers:
+        return Forgery.UNSIGNED
+    timestamp = headers.get(SLACK_TIMESTAMP, "")
+    return None if in_time(timestamp + "000", now_ms) else Forgery.BAD_TIMESTAMP
+
+
+def slack(secret: bytes, headers: Mapping[str, str], body: bytes) -> Forgery | None:
+    """What is wrong with a request whose headers passed `slack_headers`; None: Slack sent it."""
+    made = slack_v0(secret, headers[SLACK_TIMESTAMP], body)
+    same = hmac.compare_digest(_bytes(headers[SLACK_SIGNATURE]), made.encode())
+    return None if same else Forgery.BAD_SIGNATURE
 
 
 def basic(user: str, password: str, headers: Mapping[str, str]) -> Forgery | None:

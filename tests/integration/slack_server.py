@@ -17,9 +17,12 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.golden.messages.block_kit import problems
+from alerts.methods import SCOPES
+from tests.golden.messages.block_kit import problems, view_problems
 
 TOKEN = "xoxb-test-token"  # noqa: S105 - of this server only
+APP_TOKEN = "xapp-test-token"  # noqa: S105 - the same
+TEAM = "T0ACME001"
 Json = dict[str, Any]
 
 
@@ -78,6 +81,16 @@ class SlackServer:
         self.channels: dict[str, Channel] = {
             name: Channel() for name in (*self.names.values(), "C0FALLBACK", "C0REVOPS1")
         }
+        self.emails = {user: email for email, user in self.users.items()}
+        self.team = TEAM
+        self.out: set[str] = set()
+        self.gone: set[str] = set()
+        self.scopes = ",".join(SCOPES)
+        self.views: list[Json] = []
+        self.homes: dict[str, Json] = {}
+        self.whispers: list[Json] = []
+        self.acknowledged: dict[str, Json] = {}
+        self._sockets: set[web.WebSocketResponse] = set()
         self.calls: list[Call] = []
         self.page = 100
         self.history_lag = 0
@@ -89,6 +102,7 @@ class SlackServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
+        app.router.add_get("/socket", self._socket)
         app.router.add_route("*", "/api/{method}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2)
         await self._runner.setup()
@@ -135,7 +149,8 @@ class SlackServer:
         fault = self._faults[method].popleft() if self._faults[method] else Fault()
         if fault.slow_s and not fault.keeps:
             await asyncio.sleep(fault.slow_s)
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        token = APP_TOKEN if method == "apps.connections.open" else TOKEN
+        if request.headers.get("Authorization") != f"Bearer {token}":
             return _json(call, 200, {"ok": False, "error": "invalid_auth"})
         if not fault.keeps and fault != Fault(slow_s=fault.slow_s):
             return self._spoil(request, call, fault)
@@ -143,7 +158,38 @@ class SlackServer:
         if fault.keeps:
             await asyncio.sleep(fault.slow_s)
             return self._spoil(request, call, fault)
-        return _json(call, 200, answer)
+        return _json(call, 200, answer, {"x-oauth-scopes": self.scopes})
+
+    async def push(self, payload: Json, kind: str = "interactive") -> str:
+        """Send an envelope of Socket Mode to whoever is connected; its id."""
+        identity = f"e{len(self.acknowledged)}-{self._next_ts()}"
+        envelope = {"envelope_id": identity, "type": kind, "payload": payload, "accepts_response_payload": True}
+        for socket in self._sockets:
+            await socket.send_json(envelope)
+        return identity
+
+    @property
+    def connected(self) -> int:
+        """How many connections of Socket Mode there are."""
+        return len(self._sockets)
+
+    async def hang_up(self) -> None:
+        """Close them, as Slack does every few hours."""
+        for socket in tuple(self._sockets):
+            await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            await socket.send_json({"type": "hello"})
+            async for message in socket:
+                answer = json.loads(message.data)
+                self.acknowledged[answer["envelope_id"]] = answer.get("payload") or {}
+        finally:
+            self._sockets.discard(socket)
+        return socket
 
     def _spoil(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
         if fault.drop:
@@ -163,6 +209,13 @@ class SlackServer:
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "users.lookupByEmail": self._lookup,
+            "users.info": self._info,
+            "auth.test": self._auth,
+            "apps.connections.open": self._connections,
+            "conversations.info": self._channel_info,
+            "views.open": self._view,
+            "views.publish": self._home,
+            "chat.postEphemeral": self._whisper,
             "chat.postMessage": self._post,
             "chat.update": self._update,
         }.get(method)
@@ -177,7 +230,10 @@ class SlackServer:
         return {"ok": True, "channel": {"id": channel}}
 
     def _list(self, arguments: Json) -> Json:
-        rows = [{"id": identity, "name": name} for name, identity in self.names.items()]
+        rows = [
+            {"id": identity, "name": name, "is_member": identity not in self.out}
+            for name, identity in self.names.items()
+        ]
         return self._paged(arguments, rows, "channels")
 
     def _history(self, arguments: Json) -> Json:
@@ -205,6 +261,44 @@ class SlackServer:
             for each in shown
             if float(each["ts"]) > since
         ]
+
+    def _info(self, arguments: Json) -> Json:
+        email = self.emails.get(arguments["user"])
+        if email is None:
+            return _error("user_not_found")
+        user = {"id": arguments["user"], "deleted": arguments["user"] in self.gone, "profile": {"email": email}}
+        return {"ok": True, "user": user}
+
+    def _auth(self, _: Json) -> Json:
+        return {"ok": True, "team_id": self.team, "team": "Acme", "user_id": "U0BOT0001", "user": "signals"}
+
+    def _connections(self, _: Json) -> Json:
+        return {"ok": True, "url": self.url.replace("http://", "ws://").replace("/api/", "/socket")}
+
+    def _channel_info(self, arguments: Json) -> Json:
+        if arguments["channel"] not in self.channels:
+            return _error("channel_not_found")
+        return {"ok": True, "channel": {"id": arguments["channel"], "is_member": arguments["channel"] not in self.out}}
+
+    def _view(self, arguments: Json) -> Json:
+        if not arguments["trigger_id"]:
+            return _error("invalid_trigger_id")
+        if view_problems(arguments["view"]):
+            return _error("invalid_arguments")
+        self.views.append(arguments["view"])
+        return {"ok": True, "view": {"id": f"V{len(self.views)}"}}
+
+    def _home(self, arguments: Json) -> Json:
+        if view_problems(arguments["view"]):
+            return _error("invalid_arguments")
+        self.homes[arguments["user_id"]] = arguments["view"]
+        return {"ok": True}
+
+    def _whisper(self, arguments: Json) -> Json:
+        if arguments["channel"] not in self.channels:
+            return _error("channel_not_found")
+        self.whispers.append(arguments)
+        return {"ok": True, "message_ts": self._next_ts()}
 
     def _paged(self, arguments: Json, rows: list[Json], name: str) -> Json:
         start, size = int(arguments.get("cursor") or 0), min(int(arguments.get("limit", self.page)), self.page)
@@ -252,7 +346,8 @@ class SlackServer:
 async def _arguments(request: web.Request) -> Json:
     if request.method == "GET":
         return dict(request.query)
-    body: Json = json.loads(await request.text())
+    text = await request.text()
+    body: Json = json.loads(text) if text.startswith("{") else {}
     return body
 
 

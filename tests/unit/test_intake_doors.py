@@ -52,12 +52,16 @@ NO_ADDRESS = (
 NO_USER = "source pd: webhook.user must be the user of Pipedrive's HTTP authentication, without a colon"
 
 # (what is missing, the settings, the variables, what is said)
+NOTHING = (
+    "nothing comes in: give a source of the kind hubspot or pipedrive a [sources.webhook], or slack a signing_secret "
+    "or an app_token"
+)
 MISSING = [
     (
         "every source",
         "",
         {},
-        ["no source has a webhook: give one of the kind hubspot or pipedrive a [sources.webhook]"],
+        [NOTHING],
     ),
     ("the secret", PUBLIC + HUBSPOT + '[sources.webhook]\nsignatures = ["v3"]\n', {}, [UNGUARDED]),
     ("the secret, which is empty", PUBLIC + HUBSPOT + '[sources.webhook]\nsecret = ""\n', {}, [UNGUARDED]),

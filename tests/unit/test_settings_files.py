@@ -42,6 +42,8 @@ SET = [
     ("SIGNALS_INTAKE_PORT", "8443", "intake.port", 8443),
     ("SIGNALS_INTAKE_PUBLIC_URL", "https://in.example/hooks/", "intake.public_url", "https://in.example/hooks"),
     ("SLACK_BOT_TOKEN", "xoxb-1", "slack.token", Hidden("xoxb-1")),
+    ("SLACK_SIGNING_SECRET", "abc123", "slack.signing_secret", Hidden("abc123")),
+    ("SLACK_APP_TOKEN", "xapp-1", "slack.app_token", Hidden("xapp-1")),
     ("SLACK_API_URL", "http://127.0.0.1:8080/api", "slack.api_url", "http://127.0.0.1:8080/api/"),
 ]
 

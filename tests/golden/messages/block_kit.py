@@ -8,6 +8,7 @@ from typing import Any
 BLOCKS, HEADER, SECTION, CONTEXT, ACTIONS = 50, 150, 3000, 10, 25
 BUTTON, URL, ACTION_ID, TEXT = 75, 3000, 255, 40_000
 VALUE, OPTIONS, OPTION, OPTION_VALUE = 2000, 5, 75, 150
+VIEW_BLOCKS, TITLE, METADATA, LABEL, RADIOS = 100, 24, 3000, 2000, 10
 
 
 def problems(text: str, blocks: list[dict[str, Any]]) -> list[str]:
@@ -15,6 +16,19 @@ def problems(text: str, blocks: list[dict[str, Any]]) -> list[str]:
     found = [] if 0 < units(text) <= TEXT else ["text"]
     found += [] if 0 < len(blocks) <= BLOCKS else ["blocks"]
     return [*found, *(f"{at}: {problem}" for at, block in enumerate(blocks) for problem in _block(block))]
+
+
+def view_problems(view: dict[str, Any]) -> list[str]:
+    """Every reason for which Slack would not take this modal or home."""
+    found = [] if 0 < len(view["blocks"]) <= VIEW_BLOCKS else ["blocks"]
+    for name in ("title", "submit", "close"):
+        if name in view:
+            found += _text(view[name], TITLE, {"plain_text"})
+    if units(view.get("private_metadata", "")) > METADATA or units(view.get("callback_id", "")) > ACTION_ID:
+        found.append("metadata")
+    found += [f"{at}: {problem}" for at, block in enumerate(view["blocks"]) for problem in _block(block)]
+    ids = [block["block_id"] for block in view["blocks"] if "block_id" in block]
+    return found + ([] if len(ids) == len(set(ids)) else ["block_id twice"])
 
 
 def units(text: str) -> int:
@@ -38,6 +52,9 @@ def _block(block: dict[str, Any]) -> Iterator[str]:
             yield from _count(block["elements"], ACTIONS)
             for element in block["elements"]:
                 yield from _button(element)
+        case "input":
+            yield from _text(block["label"], LABEL, {"plain_text"})
+            yield from _input(block["element"])
         case other:
             yield f"unknown type {other}"
 
@@ -45,6 +62,21 @@ def _block(block: dict[str, Any]) -> Iterator[str]:
 def _count(elements: list[object], most: int) -> Iterator[str]:
     if not 0 < len(elements) <= most:
         yield f"{len(elements)} elements"
+
+
+def _input(element: dict[str, Any]) -> Iterator[str]:
+    match element["type"]:
+        case "radio_buttons":
+            yield from _count(element["options"], RADIOS)
+            for option in element["options"]:
+                yield from _text(option["text"], OPTION, {"plain_text"})
+            if element.get("initial_option", element["options"][0]) not in element["options"]:
+                yield "initial_option is none of the options"
+        case "plain_text_input":
+            if not 0 <= element.get("min_length", 0) <= element.get("max_length", SECTION) <= SECTION:
+                yield "lengths"
+        case other:
+            yield f"unknown input {other}"
 
 
 def _accessory(element: dict[str, Any]) -> Iterator[str]:
