@@ -180,15 +180,16 @@ def wait_for_broker(broker: Broker, timeout_s: float) -> None:
             time.sleep(0.2)
 
 
-def read_all(broker: Broker, topic: str) -> Iterator[Record]:
+def read_all(broker: Broker, topic: str, since_us: int | None = None) -> Iterator[Record]:
     """Every record that the topic holds now, partition by partition, of committed transactions only.
 
-    Raises `BrokerAway`, and `LookupError` for a topic that does not exist.
+    `since_us`: from the first one with such a timestamp, or a later one, on. Raises `BrokerAway`, and `LookupError` for
+    a topic that does not exist.
     """
     partitions = _Counts(broker)[topic]
     with _client(broker, KafkaConsumer, _READING) as consumer:
         for partition in range(partitions):
-            yield from _read_partition(consumer, TopicPartition(topic, partition))
+            yield from _read_partition(consumer, TopicPartition(topic, partition), since_us)
 
 
 def produce(broker: Broker, outputs: Iterable[Output]) -> int:
@@ -334,10 +335,14 @@ def _grow(admin: KafkaAdminClient, differences: Sequence[Difference]) -> None:
         admin.create_partitions(wanted)
 
 
-def _read_partition(consumer: KafkaConsumer, place: TopicPartition) -> Iterator[Record]:
+def _read_partition(consumer: KafkaConsumer, place: TopicPartition, since_us: int | None) -> Iterator[Record]:
     consumer.assign([place])
-    consumer.seek_to_beginning(place)
     end = consumer.end_offsets([place])[place]
+    if since_us is None:
+        consumer.seek_to_beginning(place)
+    else:
+        found = consumer.offsets_for_times({place: since_us // 1000})[place]
+        consumer.seek(place, end if found is None else found.offset)
     while consumer.position(place) < end:
         for raw in consumer.poll(POLL_MS).get(place, ()):
             if raw.offset < end:

@@ -156,6 +156,7 @@ def view_of(
         amount=named.amount,
         currency=named.currency,
         close_date=_text(deal.fields.get("close_date")),
+        category=_text(deal.fields.get("forecast_category")),
         created_at=_instant(deal.created_us),
         stage_since="" if entry is None else _instant(entry.at_us),
         last_contact_at="" if contact is None else rfc3339(contact.at_us),

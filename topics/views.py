@@ -41,6 +41,7 @@ class DealView(msgspec.Struct, frozen=True, kw_only=True):
     amount: float | None = None
     currency: str = ""
     close_date: str = ""
+    category: str = ""
     created_at: str = ""
     stage_since: str = ""
     last_contact_at: str = ""
