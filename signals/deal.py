@@ -48,10 +48,10 @@ MAX_REPEATS = 16
 MAX_BEFORE = 80
 #: What a person changes who works on a deal.
 WORK = frozenset({"stage", "amount", "close_date", "next_step", "owner_id"})
+#: What the deal holds of its owner, whose record tells it, or the deal's own.
+OF_OWNER = frozenset({"owner_team", "owner_role", "owner_active"})
 #: The names whose last change is kept (`Deal.changed`).
-WATCHED = WORK | {"lifecycle"}
-#: The same of what the deal holds of its owner, which the owner's record tells.
-WATCHED_OF_OWNER = frozenset({"owner_team", "owner_role", "owner_active"})
+WATCHED = WORK | OF_OWNER | {"lifecycle"}
 
 #: Names under which `evolve` reports what it touched, beside the names of fields.
 ACTIVITIES = "*activities"
@@ -383,20 +383,14 @@ def _fold_watched(deal: Deal, event: DealChanged, mark: Mark, watched: list[str]
 
     But nobody owns a deal at the latest from when that is said.
     """
-    fields = deal.fields
-    news = event.full or event.created
-    changed = {
-        name: _change(deal, event, name, mark)
-        for name in watched
-        if not news or name in fields or (name == "owner_id" and not event.fields[name])
-    }
-    if changed:
-        changes["changed"] = deal.changed | changed
-        if event.actor != "system" and not WORK.isdisjoint(changed):
-            changes["worked"] = Contact(event.at_us, mark)
-    if "owner_id" in watched and deal.changed:  # what was known of another owner went with the fields
-        kept = changes.get("changed", deal.changed)
-        changes["changed"] = {name: one for name, one in kept.items() if name in changes["fields"]}
+    fields, now = deal.fields, changes["fields"]
+    new = watched if not (event.full or event.created) else [name for name in watched if name in fields]
+    if event.actor != "system" and not WORK.isdisjoint(new):
+        changes["worked"] = Contact(event.at_us, mark)
+    # Of another owner, what is known of him was not said by this event, and what was known of the one before is gone.
+    unsaid = [name for name in watched if name not in event.fields or (name == "owner_id" and not now[name])]
+    changed = deal.changed | {name: _change(deal, event, name, mark) for name in (*new, *unsaid)}
+    changes["changed"] = {name: one for name, one in changed.items() if name in now}
     if "amount" in watched:
         changes["peaks"] = _peaks(deal, event, mark)
     if "owner_id" in watched and fields.get("owner_id", _UNCOVERED) is not _UNCOVERED:
@@ -512,7 +506,7 @@ def _fold_related(deal: Deal, event: RelatedChanged, offset: int) -> Evolved:
     losses = _losses(deal, event, fields, [name for name in touched if name in fields], offset)
     if losses:
         losses = {name: loss for name, loss in losses.items() if name in fields}
-    changed, watched = deal.changed, [name for name in touched if name in WATCHED_OF_OWNER]
+    changed, watched = deal.changed, [name for name in touched if name in OF_OWNER]
     if watched:
         mark = Mark(event.id, offset, deal.n)
         changed = {name: one for name, one in changed.items() if name in fields} | {

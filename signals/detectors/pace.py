@@ -31,7 +31,7 @@ def _stage_overstay(case: Case) -> Verdict:
             limit_us, learned, severity, due_us = limits.critical_us, limits.critical, Severity.CRITICAL, None
     reason = f"more than {in_days(limit_us)} in {case.stage.name}"
     if learned is not None:
-        reason += f", longer than {learned.quantile:.4g} of {learned.n} deals"
+        reason += f", longer than {100 * learned.quantile:g} % of {learned.n} deals"
     finding = Finding(
         reason,
         rfc3339(entry.at_us),
@@ -57,7 +57,11 @@ def _cycle_exceeded(case: Case) -> Verdict:
     if case.at_us <= created_us + limit_us:
         return (), created_us + limit_us
     of_segment = f" for {segment.name}" if segment is not None else ""
-    what = f"the corridor{of_segment}" if learned is None else f"longer than {learned.quantile:.4g} of won deals took"
+    what = (
+        f"the corridor{of_segment}"
+        if learned is None
+        else f"longer than {100 * learned.quantile:g} % of won deals took"
+    )
     finding = Finding(
         f"open for more than {in_days(limit_us)}, {what}",
         rfc3339(created_us),
