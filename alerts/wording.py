@@ -43,7 +43,7 @@ WORDS: dict[Kind, Words] = {
     Kind.CLOSE_DATE_PASSED: Words("the close date has passed", dated=True),
     Kind.CLOSE_DATE_PARKED: Words("a close date further out than anyone can know"),
     Kind.CLOSE_DATE_WISHFUL: Words("a close date sooner than such deals close"),
-    Kind.CATEGORY_MISMATCH: Words("forecast stronger than {stage} allows"),
+    Kind.CATEGORY_MISMATCH: Words("forecast stronger than the deal is"),
     Kind.AMOUNT_SHRUNK: Words("the amount has shrunk"),
     Kind.NEXT_STEP_STALE: Words("no next step that says anything"),
     Kind.INTENT_UNANSWERED: Words("the buyer asked, and nobody answered", why="The buyer did this:", dated=True),

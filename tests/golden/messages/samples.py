@@ -205,6 +205,85 @@ SHOWN: dict[Kind, dict[str, object]] = {
             ),
         ),
     },
+    Kind.BUYER_SILENT: {
+        "reason": "the buyer has not answered for more than 14 days, though contacted at least twice",
+        "anchor": "2026-10-21T09:30:00Z",
+        "evidence": Evidence(observed=14.0, limit=14.0, unit="d"),
+    },
+    Kind.NO_NEXT_MEETING: {
+        "reason": "no meeting is planned, more than 2 business days after the last one",
+        "anchor": "2026-11-02T09:30:00Z",
+        "evidence": Evidence(observed=2.0, limit=2.0, unit="business days"),
+    },
+    Kind.SINGLE_THREADED: {
+        "anchor": "a1b2c3",
+        "reason": "contact with one person alone in 60 days, on a deal of 100,000 USD or more",
+        "evidence": Evidence(observed=1.0, limit=2.0, unit="people"),
+    },
+    Kind.HANDOFF_STALLED: {
+        "reason": "handed over, and the new owner has not spoken to the buyer for more than 2 business days",
+        "anchor": "2026-11-02T09:30:00Z",
+        "evidence": Evidence(
+            observed=2.0,
+            limit=2.0,
+            unit="business days",
+            details=({"owner before": "0055g00000BenAAA", "owner after": "0055g00000AnnAAA"},),
+        ),
+    },
+    Kind.CLOSE_DATE_PASSED: {
+        "reason": "the close date 2026-11-03 has passed",
+        "anchor": "2026-11-04T00:00:00Z",
+        "evidence": Evidence(observed=0.0, limit=0.0, unit="d", details=({"close_date": "2026-11-03"},)),
+    },
+    Kind.CLOSE_DATE_PARKED: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "the close date 2027-12-31 is more than 270 days ahead",
+        "evidence": Evidence(observed=422.0, limit=270.0, unit="d", details=({"close_date": "2027-12-31"},)),
+    },
+    Kind.CLOSE_DATE_WISHFUL: {
+        "anchor": "a1b2c3",
+        "reason": "75% of won deals took more than 24.5 days from Negotiation, this one is to take 9.6",
+        "evidence": Evidence(
+            observed=9.6,
+            limit=24.5,
+            unit="d",
+            baseline={"version": "sha256:5c01", "quantile": 0.25, "n": 212, "events": 212},
+            details=({"close_date": "2026-11-13", "entered": "2026-11-04T09:30:00Z"},),
+        ),
+    },
+    Kind.CATEGORY_MISMATCH: {
+        "anchor": "a1b2c3",
+        "reason": "forecast as Commit, and the next step is a filler phrase",
+        "evidence": Evidence(details=({"forecast_category": "Commit"}, {"field": "next_step", "value": "touch base"})),
+    },
+    Kind.AMOUNT_SHRUNK: {
+        "anchor": "a1b2c3",
+        "reason": "more than 20 % below 180,000.00, the highest amount since it was sales-qualified",
+        "evidence": Evidence(
+            observed=33.3,
+            limit=20.0,
+            unit="%",
+            details=({"highest": 180000.0, "amount": 120000.0, "fell_at": "2026-11-04T09:30:00Z"},),
+        ),
+    },
+    Kind.NEXT_STEP_STALE: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "the next step is shorter than 15 characters",
+        "evidence": Evidence(details=({"field": "next_step", "value": "call CFO"},)),
+    },
+    Kind.INTENT_UNANSWERED: {
+        "severity": Severity.CRITICAL,
+        "anchor": "a1b2c3",
+        "reason": "demo request without an answer for more than 4 business hours",
+        "evidence": Evidence(
+            observed=4.0,
+            limit=4.0,
+            unit="business hours",
+            details=({"intent": "demo_request", "at": "2026-11-03T14:30:00Z"},),
+        ),
+    },
     Kind.HIGH_INTENT: {
         "severity": Severity.INFO,
         "anchor": "a1b2c3",
