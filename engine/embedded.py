@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.children import start_child, stop_child
+from engine.ports import free_port
 
 PURPOSE = "embedded broker: for trying out and small teams on one machine; for more, run Kafka and set the broker"
 CLUSTER_ID = "MkU3OEVBNTctOEUyRi00"
@@ -30,14 +31,6 @@ STOP_S = 3.0
 
 class NoEmbeddedBroker(Exception):  # noqa: N818  # a state of the machine rather than a fault
     """The embedded broker cannot be started; the message says why in one line."""
-
-
-def free_port() -> int:
-    """A port on loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def noida_command(port: int, data_dir: Path) -> list[str]:

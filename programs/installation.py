@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from engine.admin import apply, wait_for_broker
 from engine.embedded import EmbeddedBroker, NoEmbeddedBroker
+from engine.ports import free_run
 from engine.reach import BrokerAway, BrokerRefuses
 from engine.settings import Broker
 from programs.commands.topics import specs
@@ -140,7 +141,7 @@ def _ports(ready: Ready) -> dict[str, int]:
         ports |= {name: web.port(FORWARD) + number for number, name in enumerate(targets)}
         _check_free(web.host, ports)
         return ports
-    base = _free_run(web.host, len(PORTED) + len(targets))
+    base = free_run(len(PORTED) + len(targets), web.host)
     free = {name: base + _place(name) for name in programs}
     return free | {name: base + PORTED.index(FORWARD) + number for number, name in enumerate(targets)}
 
@@ -164,18 +165,3 @@ def _check_free(host: str, ports: Mapping[str, int]) -> None:
                 )
     if taken:
         raise WorkError("\n".join(taken))
-
-
-def _free_run(host: str, length: int) -> int:
-    """The first of `length` consecutive ports that are free now."""
-    while True:
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind((host, 0))
-            base: int = first.getsockname()[1]
-            try:
-                for port in range(base + 1, base + length):
-                    stack.enter_context(socket.socket()).bind((host, port))
-            except (OSError, OverflowError):
-                continue
-            return base

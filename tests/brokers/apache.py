@@ -19,7 +19,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from engine.children import signal_child, start_child, stop_child
-from engine.embedded import answers, free_port
+from engine.embedded import answers
+from engine.ports import free_port
 
 HERE = Path(__file__).parent
 JARS = HERE / "target" / "jars"

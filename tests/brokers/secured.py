@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from engine.admin import wait_for_broker
-from engine.embedded import free_port
+from engine.ports import free_port
 from engine.reach import BrokerAway
 from engine.settings import Broker, Security
 from tests.brokers.apache import READY_S, SETTINGS, Node, NoKafkaError, fetch_jars, java

@@ -27,7 +27,7 @@ import aiohttp
 
 from engine.admin import read_all
 from engine.children import dies_with_parent
-from engine.embedded import free_port
+from engine.ports import free_port
 from engine.settings import Broker
 from programs.configuration import secret_variable
 from programs.intake.signatures import SIGNATURE_V3, TIMESTAMP, Signed, hubspot_v3

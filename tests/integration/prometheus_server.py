@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
+
+from engine.ports import free_port
 
 REQUIRED = os.environ.get("SIGNALS_REQUIRE_PROMETHEUS") == "1"
 
@@ -36,7 +37,7 @@ def tool(name: str) -> str:
 def promtool(*words: str, given: str | None = None) -> str:
     """Run promtool; answers with what it says, and fails the test with it where something is wrong."""
     done = subprocess.run(
-        [tool("promtool"), *words], input=given, capture_output=True, text=True, timeout=60, check=False
+        [tool("promtool"), *words], input=given, capture_output=True, text=True, timeout=110, check=False
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
@@ -63,7 +64,7 @@ class Prometheus:
 @contextmanager
 def running(config: Path, folder: Path) -> Iterator[Prometheus]:
     """Start it on a configuration; stop it in the end."""
-    port = _free_port()
+    port = free_port()
     command = [
         tool("prometheus"),
         f"--config.file={config}",
@@ -96,9 +97,3 @@ def _wait(server: Prometheus, process: subprocess.Popen[bytes], log: Path) -> No
         except (URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     pytest.fail(f"Prometheus did not become ready: {log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import answers, free_port
+from engine.embedded import answers
+from engine.ports import free_port
 from tests.brokers.apache import NoKafkaError, fetch_jars
 from tests.brokers.developer import is_free
 from tests.conftest import REQUIRE_KAFKA

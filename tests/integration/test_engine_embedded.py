@@ -13,7 +13,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from engine.admin import check, wait_for_broker
-from engine.embedded import CLUSTER_ID, EmbeddedBroker, NoEmbeddedBroker, answers, free_port
+from engine.embedded import CLUSTER_ID, EmbeddedBroker, NoEmbeddedBroker, answers
+from engine.ports import free_port
 from engine.reach import BrokerAway
 from engine.settings import Broker
 

@@ -12,7 +12,7 @@ import structlog
 
 from engine.admin import TopicSpec, apply, produce, read_all
 from engine.batches import MakeProcessor, attach, serve
-from engine.embedded import free_port
+from engine.ports import free_port
 from engine.records import EVERY_PARTITION, Batch, Output, Record
 from engine.settings import Broker
 from engine.state import Store

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.admin import TopicSpec, apply, read_all
-from engine.embedded import free_port
+from engine.ports import free_port
 from engine.settings import Broker
 from programs.demo.team import write_playbook
 from programs.settings import INTAKE, PROGRAMS

@@ -18,7 +18,7 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from engine.acls import Grant, Operation, Resource, grant
 from engine.admin import TopicSpec, apply, produce, read_all
-from engine.embedded import free_port
+from engine.ports import free_port
 from engine.reach import BrokerAway, BrokerRefuses, reach_now
 from engine.records import Output
 from engine.settings import Broker

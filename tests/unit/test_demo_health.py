@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from engine.embedded import free_port
+from engine.ports import free_port
 from programs.demo.health import SHOWN, complaints, not_ready
 from programs.supervisor import Child
 
