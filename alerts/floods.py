@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -13,6 +12,8 @@ from topics.signals import Kind
 
 #: How often the message about a flood is brought up to date at most.
 NOTICE_US = 5 * SECOND_US
+#: Sooner when there are so many times more.
+GROWTH = 1.25
 
 
 class Recent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +34,11 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether a flood is on."""
         return self.since_us > 0
 
+    @property
+    def early(self) -> tuple[str, ...]:
+        """Signals that were let through before it was known to be a flood."""
+        return tuple(signal for _, signal in self.openings[:-1])
+
 
 class Floods(msgspec.Struct, frozen=True):
     """What is remembered by kind (state of the fan-out)."""
@@ -40,33 +46,25 @@ class Floods(msgspec.Struct, frozen=True):
     kinds: dict[Kind, Recent]
 
 
-class Counted(NamedTuple):
-    """After one more opening. `withdrawn`: signals that were let through before it was known to be a flood."""
-
-    recent: Recent
-    withdrawn: tuple[str, ...] = ()
-
-
-def counted(recent: Recent, signal: str, now_us: int, per_minute: int) -> Counted:
+def counted(recent: Recent, signal: str, now_us: int, per_minute: int) -> Recent:
     """One more opening. A flood begins beyond `per_minute`, and is over when half as many open in a minute."""
     openings = (*(each for each in recent.openings if each[0] > now_us - MINUTE_US), (now_us, signal))[
         -(per_minute + 1) :
     ]
     if recent.is_flood:
         if 2 * len(openings) <= per_minute:
-            return Counted(Recent(openings=openings))
-        return Counted(msgspec.structs.replace(recent, openings=openings, count=recent.count + 1))
+            return Recent(openings=openings)
+        return msgspec.structs.replace(recent, openings=openings, count=recent.count + 1)
     if len(openings) <= per_minute:
-        return Counted(Recent(openings=openings))
-    begun = Recent(openings=openings, since_us=openings[0][0], count=len(openings))
-    return Counted(begun, tuple(each for _, each in openings[:-1]))
+        return Recent(openings=openings)
+    return Recent(openings=openings, since_us=openings[0][0], count=len(openings))
 
 
 def is_news(recent: Recent, now_us: int) -> bool:
     """Whether RevOps should hear how many there are by now."""
     if not recent.is_flood or recent.count == recent.noticed:
         return False
-    return recent.count >= 2 * recent.noticed or now_us - recent.noticed_us >= NOTICE_US
+    return recent.count >= GROWTH * recent.noticed or now_us - recent.noticed_us >= NOTICE_US
 
 
 def noticed(recent: Recent, now_us: int) -> Recent:

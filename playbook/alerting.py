@@ -57,6 +57,7 @@ class Group(Part):
 
     critical_seconds: Seconds = 15.0
     seconds: Seconds = 300.0
+    across_deals: bool = Field(default=True, description="several deals in one message; else one for each")
     most: int = Field(default=8, ge=1, le=20)
 
 

@@ -62,7 +62,6 @@ class FanOutAgent:
         floods, amounts = store.get(_FLOODS), store.get(_AMOUNTS)
         self._floods: dict[Kind, Recent] = {} if floods is None else dict(decode_floods(floods).kinds)
         self._amounts = Amounts({}) if amounts is None else decode_amounts(amounts)
-        self._latest: dict[Kind, Signal] = {}
 
     def process(self, batch: Batch) -> Sequence[Output] | Awaitable[Sequence[Output]]:
         """One inbox entry per recipient, or one line in the log that says why there is none.
@@ -83,7 +82,6 @@ class FanOutAgent:
         outputs: list[Output] = []
         for record, signal in read:
             outputs += self._one(record, signal)
-            outputs += self._notices(record.timestamp_us)
         if self._floods != floods:
             self._store.put(_FLOODS, encode(Floods(self._floods)))
         if self._amounts is not amounts:
@@ -97,6 +95,7 @@ class FanOutAgent:
         heard, now_us = self._heard(signal.id), record.timestamp_us
         if self._in_flood(signal, heard, now_us):
             yield logged(unheard(signal, Reason.FLOOD, now_us), self._world.metrics)
+            yield from self._notices(signal, now_us)
             return
         published, version = self._world.published, signal.playbook
         playbook, directory = published.playbook(version), published.directory(version)
@@ -112,26 +111,22 @@ class FanOutAgent:
         if signal.transition is not Step.OPENED:
             return heard is None and recent.is_flood
         limit = self._world.published.playbook(signal.playbook).alerts.flood.per_minute
-        self._floods[signal.kind] = recent = counted(recent, signal.id, now_us, limit).recent
-        self._latest[signal.kind] = signal
+        self._floods[signal.kind] = recent = counted(recent, signal.id, now_us, limit)
         return recent.is_flood
 
-    def _notices(self, now_us: int) -> Iterator[Output]:
+    def _notices(self, signal: Signal, now_us: int) -> Iterator[Output]:
         """RevOps hears how large a flood is; what was let through before it was known to be one is taken back."""
-        for kind, recent in self._floods.items():
-            signal = self._latest.get(kind)
-            if signal is None or not is_news(recent, now_us):
-                continue
-            if not recent.noticed:
-                for _, early in recent.openings[:-1]:
-                    for entry in withdrawn(self._heard(early), early):
-                        yield self._entry(entry, now_us)
-                    self._store.put(early.encode(), None)
-            self._floods[kind] = noticed(recent, now_us)
-            playbook = self._world.published.playbook(signal.playbook)
-            notice = flooded(playbook, signal, recent, self._partition)
-            if notice is not None:
-                yield self._entry(notice, now_us)
+        recent = self._floods[signal.kind]
+        if not is_news(recent, now_us):
+            return
+        for early in () if recent.noticed else recent.early:
+            for entry in withdrawn(self._heard(early), early):
+                yield self._entry(entry, now_us)
+            self._store.put(early.encode(), None)
+        self._floods[signal.kind] = noticed(recent, now_us)
+        notice = flooded(self._world.published.playbook(signal.playbook), signal, recent, self._partition)
+        if notice is not None:
+            yield self._entry(notice, now_us)
 
     def _is_large(self, signal: Signal) -> bool:
         budget = self._world.published.playbook(signal.playbook).alerts.budget

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec.structs import replace
+
 from alerts.policy.arrivals import take_acted, take_flooded, take_told, take_withdrawn
 from alerts.policy.effects import Effect
 from alerts.policy.rounds import play
@@ -22,7 +24,8 @@ class Office:
         self._terms_of = terms_of
         self.boxes = loaded(rows)
         self._touched: dict[str, Mailbox] = {}
-        self._heap = [(0, key) for key, box in self.boxes.items() if box.items]
+        self._heap = [(box.head.due_us, key) for key, box in self.boxes.items()]
+        heapq.heapify(self._heap)
 
     def take(self, entry: Told | Acted | Withdrawn | Flooded, now_us: int) -> list[Effect]:
         """Something for one recipient. Nobody is interrupted before the next moment, but by a flood's one message."""
@@ -55,20 +58,16 @@ class Office:
         while self._heap and self._heap[0][0] <= at_us:
             due_us, key = heapq.heappop(self._heap)
             box = self.boxes.get(key)
-            if box is None or box.due_us != due_us:
+            if box is None or box.head.due_us != due_us:
                 continue  # it was woken earlier, or looked at since
-            effects += play(box, self._terms_of(box.head.version), due_us if exact and due_us else at_us)
+            effects += play(box, self._terms_of(box.head.version), due_us if exact else at_us)
             self._touched[key] = box
-            heapq.heappush(self._heap, (box.due_us, key))
+            heapq.heappush(self._heap, (box.head.due_us, key))
         return effects
 
     def next_due_us(self) -> int | None:
         """When somebody is due next."""
         return self._heap[0][0] if self._heap else None
-
-    def versions_due(self, at_us: int) -> Iterator[str]:
-        """The definitions that a moment would ask for."""
-        return (self.boxes[key].head.version for due_us, key in self._heap if due_us <= at_us)
 
     def items(self) -> Iterator[Item]:
         """Every item of every mailbox."""
@@ -87,6 +86,6 @@ class Office:
         self._touched.clear()
 
     def _wake(self, box: Mailbox, at_us: int) -> None:
-        if not box.due_us or box.due_us > at_us:
-            box.due_us = at_us
+        if box.head.due_us > at_us:
+            box.lead(replace(box.head, due_us=at_us))
             heapq.heappush(self._heap, (at_us, box.recipient.key))

@@ -280,13 +280,18 @@ def _closes_before(scene: Scene, end_us: int) -> bool:
 
 
 def budget(scene: Scene, going: Going) -> Passage:
-    """One message of news, if the day has room for it: the critical and then the most money first.
+    """The news, as far as the day has room for messages: the critical and then the most money first.
 
     What it has no room for waits for the digest. A critical signal on one of the largest deals needs no room.
     """
     waiting = tuple(one for one in going if one.is_news and one.item.digest_us)
     news = sorted((one for one in going if one.is_news and not one.item.digest_us), key=lambda one: _price(scene, one))
-    told, beyond = _afforded(scene, news)
+    told: list[Candidate] = []
+    beyond: list[Candidate] = []
+    room = scene.room
+    for batch in _messages(scene, news):
+        some, rest = _afforded(scene, batch, room)
+        told, beyond, room = told + some, beyond + rest, room - bool(some)
     late = scene.digest_us(scene.now_us + 1)
     stopped = [Stopped(_replace(one.item, digest_us=late), Reason.OVER_BUDGET, late) for one in beyond]
     digest = tuple(one._replace(occasion=Occasion.DIGEST) for one in waiting if _is_digested(scene, one.item.digest_us))
@@ -303,11 +308,21 @@ def _price(scene: Scene, one: Candidate) -> tuple[bool, float, int, str]:
     return not critical, -scene.terms.money(signal), one.item.settled_us, signal.id
 
 
-def _afforded(scene: Scene, news: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+def _messages(scene: Scene, news: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Which news becomes one message."""
+    if scene.terms.alerts.group.across_deals:
+        return [list(news)]
+    by_deal: dict[str, list[Candidate]] = {}
+    for one in news:
+        by_deal.setdefault(one.item.signal.subject_key, []).append(one)
+    return list(by_deal.values())
+
+
+def _afforded(scene: Scene, news: list[Candidate], room: int) -> tuple[list[Candidate], list[Candidate]]:
     numbers = scene.terms.alerts
     critical = any(one.item.signal.severity is Severity.CRITICAL for one in news)
     reserve = numbers.budget.critical_reserve if scene.is_person and not critical else 0
-    if scene.room > reserve:
+    if room > reserve:
         return news[: numbers.group.most], news[numbers.group.most :]
     exempt = [one for one in news if _is_exempt(one)][: numbers.group.most]
     told = [one._replace(reason=Reason.TOLD_BEYOND_BUDGET) for one in exempt]
@@ -332,7 +347,7 @@ def repeat(scene: Scene, going: Going) -> Passage:
 
     The intervals grow, and when the last is over it stands as it is. Only what the news left of the budget is used.
     """
-    room = scene.room - any(one.is_news for one in going)
+    room = scene.room - sum(map(bool, _messages(scene, (one for one in going if one.is_news))))
     passed: list[Candidate] = []
     for one in sorted(going, key=lambda one: _price(scene, one)):
         due_us = repeat_us(scene, one.item) if one.occasion is Occasion.STANDING else 0
@@ -379,7 +394,11 @@ def record(scene: Scene, going: Going) -> Passage:
     again = [one for one in going if one.occasion is Occasion.AGAIN]
     digest = sorted((one for one in going if one.occasion is Occasion.DIGEST), key=lambda one: _late(scene, one))
     shown, rest = digest[: scene.terms.alerts.digest.most], digest[scene.terms.alerts.digest.most :]
-    sayings = [Saying(_form_of(news), tuple(_called(one, place) for place, one in enumerate(news)))] if news else []
+    sayings = [
+        Saying(_form_of(some), tuple(_called(one, place) for place, one in enumerate(some)))
+        for some in _messages(scene, news)
+        if some
+    ]
     sayings += [Saying(Form.DEAL, (one,)) for one in again]
     if shown:
         told = tuple(one._replace(reason=_IN_DIGEST.get(one.reason, one.reason)) for one in shown)

@@ -33,7 +33,7 @@ _CLOSED = frozenset({Reason.FLOOD, Reason.NOT_THEIRS})
 
 
 def play(box: Mailbox, terms: Terms, now_us: int) -> list[Effect]:
-    """Run the pipeline; `box.due_us` says when it is to be run again, unless something arrives before."""
+    """Run the pipeline; the head says when it is to be run again, unless something arrives before."""
     scene = _scene(box, terms, now_us)
     passage = through(scene, tuple(_candidates(scene)))
     effects: list[Effect] = []
@@ -44,7 +44,8 @@ def play(box: Mailbox, terms: Terms, now_us: int) -> list[Effect]:
     for raised in passage.raised:
         effects += _passed_on(box, raised, now_us)
     after = _scene(box, terms, now_us)
-    box.due_us = max(min(_dues(box, after, passage), default=NEVER_US), now_us + 1)
+    due_us = max(min(_dues(box, after, passage), default=NEVER_US), now_us + 1)
+    box.lead(_replace(box.head, due_us=due_us))
     return effects
 
 

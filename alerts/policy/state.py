@@ -30,7 +30,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The recipient, the latest definitions heard of, and what today has seen.
 
     `day` is the day of the recipient's zone (as `date.toordinal`) on which `spent` interruptions were made;
-    `digest_day` the day of the last digest.
+    `digest_day` the day of the last digest. `due_us`: when the mailbox is to be looked at again.
     """
 
     recipient: Recipient
@@ -38,6 +38,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     day: int = 0
     spent: int = 0
     digest_day: int = 0
+    due_us: int = NEVER_US
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,16 +105,15 @@ Row: TypeAlias = tuple[bytes, bytes | None]
 
 
 class Mailbox:
-    """One recipient's rows. `due_us`: when it is to be looked at again; it holds no other knowledge than its rows."""
+    """One recipient's rows; it holds no other knowledge than these."""
 
-    __slots__ = ("_changed", "_pages_of", "due_us", "earlier", "head", "items", "pages")
+    __slots__ = ("_changed", "_pages_of", "earlier", "head", "items", "pages")
 
     def __init__(self, head: Head) -> None:
         self.head = head
         self.items: dict[str, Item] = {}
         self.pages: dict[str, Page] = {}
         self.earlier: dict[str, Said] = {}
-        self.due_us = 0
         self._pages_of: dict[str, tuple[str, ...]] = {}
         self._changed: set[str] = {""}
 

@@ -12,6 +12,7 @@ from programs.commands.topics import specs
 from programs.demo.team import write_playbook
 from programs.startup import Ready, prepare
 from tests.chaos.tuning import Tuning
+from tests.prompt import prompt
 
 PARTITIONS = 6
 
@@ -30,7 +31,7 @@ def made(servers: str, folder: Path, tuning: Tuning, more: Mapping[str, str]) ->
     """A site with its topics on this broker. The clock is the records' own; `more` are further variables."""
     environ = {
         "SIGNALS_BROKER": servers,
-        "SIGNALS_PLAYBOOK": str(write_playbook(folder)),
+        "SIGNALS_PLAYBOOK": str(prompt(write_playbook(folder))),
         "SIGNALS_CLOCK_MODE": "data",
         "SIGNALS_CLOCK_GRACE": "0",
         "SIGNALS_CLOCK_INTERVAL": "0.2",

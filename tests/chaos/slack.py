@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from alerts.ledger import decode_entry
+from alerts.ledger import decode_entry, ledger_key, mark_of
 from alerts.reading import Unreadable, read_delivery
 from alerts.values import Delivery, Op
 from engine.admin import read_all
@@ -37,7 +35,6 @@ ROUNDS = 3
 """Other work on the machine makes a phase slow now and then; Slack, if detection waited for it, would in each round."""
 Latency = Mapping[str, tuple[float, float]]
 """p50 and p99 in seconds, by phase."""
-_MARK = re.compile(r"signal ([0-9a-f]{24})")
 
 
 class Weather(SlackServer):
@@ -144,7 +141,7 @@ def _untold(slack: SlackServer, logs: Logs) -> Iterator[str]:
     """What was not told, told twice, told in another order than decided, or not brought up to date."""
     deliveries = [_delivery(record) for record in logs[ALERT_OUTBOX]]
     posts = [each for each in deliveries if each.op is Op.POST]
-    should, told = Counter(each.signal.id for each in posts), Counter(_told(slack))
+    should, told = Counter(map(mark_of, posts)), Counter(map(_mark, slack.said()))
     if should - told:
         yield f"{(should - told).total()} of {should.total()} messages were not told"
     if told - should:
@@ -156,10 +153,10 @@ def _untold(slack: SlackServer, logs: Logs) -> Iterator[str]:
 def not_up_to_date(logs: Logs) -> Iterator[str]:
     """Messages that do not show, by the ledger, the last that was decided about them."""
     deliveries = [_delivery(record) for record in logs[ALERT_OUTBOX]]
-    last = {(each.recipient.key, each.signal.id): each.seq for each in deliveries}
-    entries = {record.key: record.value for record in logs[ALERT_LEDGER]}
-    ledger = [decode_entry(value) for value in entries.values() if value]
-    done = {(entry.recipient, entry.signal): entry.seq for entry in ledger if entry.state.value == "said"}
+    last = {ledger_key(each): each.seq for each in deliveries}
+    values = {(record.key or b"").decode(): record.value for record in logs[ALERT_LEDGER]}
+    entries = {key: decode_entry(value) for key, value in values.items() if value}
+    done = {key: entry.seq for key, entry in entries.items() if entry.state.value == "said"}
     behind = [place for place, seq in last.items() if done.get(place) != seq]
     if behind:
         yield f"{len(behind)} of {len(last)} messages do not show the last that was decided, e.g. {behind[0]}"
@@ -170,10 +167,10 @@ def _disorder(slack: SlackServer, posts: Sequence[Delivery]) -> Iterator[str]:
     by_recipient: dict[str, list[Delivery]] = defaultdict(list)
     for each in posts:
         by_recipient[each.recipient.key].append(each)
-    orders = [[each.signal.id for each in _by_deal(some)] for some in by_recipient.values()]
-    deals = {each.signal.id: each.signal.subject_key for each in posts}
+    orders = [[mark_of(each) for each in _by_deal(some)] for some in by_recipient.values()]
+    deals = {mark_of(each): each.signal.subject_key for each in posts}
     for name, channel in slack.channels.items():
-        said = [mark for message in channel.messages for mark in _marks(message) if mark in deals]
+        said = [mark for mark in map(_mark, channel.messages) if mark in deals]
         by_deal = sorted(said, key=lambda mark: deals[mark])
         if by_deal not in [[mark for mark in order if mark in said] for order in orders]:
             yield f"the messages of a deal in {name} are not in the order in which they were decided"
@@ -183,13 +180,10 @@ def _by_deal(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return sorted(deliveries, key=lambda each: each.signal.subject_key)
 
 
-def _told(slack: SlackServer) -> list[str]:
-    return [mark for message in slack.said() for mark in _marks(message)]
-
-
-def _marks(message: dict[str, object]) -> list[str]:
-    """The signals that a message is about, by the id that it carries."""
-    return list(dict.fromkeys(_MARK.findall(json.dumps(message["blocks"]))))
+def _mark(message: dict[str, Any]) -> str:
+    """What a message carries unseen, the same for every attempt to say it."""
+    mark: str = message["metadata"]["event_payload"]["mark"]
+    return mark
 
 
 def _delivery(record: Record) -> Delivery:

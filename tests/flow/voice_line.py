@@ -15,7 +15,7 @@ from alerts.metrics import Metrics
 from alerts.values import Decision, Delivery, Moment, decode_decision, decode_delivery
 from alerts.voice import Voice
 from engine.records import Output
-from playbook.alerting import Alerts, Flood, Group, Settle
+from playbook.alerting import Alerts
 from playbook.load import Loaded, content_hash
 from playbook.model import Playbook
 from programs.notify import World as NotifyWorld
@@ -25,6 +25,7 @@ from programs.route import make_route
 from programs.send import Send, make_send
 from tests.flow.voice_world import NOW_US, DictStore, batch, world
 from tests.golden.messages.samples import PLAYBOOK
+from tests.prompt import PROMPT
 from topics.catalog import ALERT_ACTIONS, ALERT_INBOX, ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS
 from topics.codec import encode
 from topics.signals import Signal
@@ -35,16 +36,6 @@ def at_once(outputs: Sequence[Output] | Awaitable[Sequence[Output]]) -> Sequence
     assert isinstance(outputs, Sequence)
     return outputs
 
-
-#: Everything is told at the next moment, whatever the hour: for tests of what comes after the policy.
-PROMPT = Alerts(
-    settle=Settle(critical_seconds=0, seconds=0),
-    group=Group(critical_seconds=0, seconds=0),
-    inhibitions=(),
-    graver_in_family=False,
-    quiet_hours=False,
-    flood=Flood(per_minute=1000),
-)
 
 
 class VoiceLine:

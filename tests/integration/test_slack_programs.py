@@ -23,6 +23,7 @@ from programs.definitions import default_text
 from programs.startup import prepare
 from tests.golden.messages.samples import ANN, opened, resolved
 from tests.integration.slack_server import TOKEN, Fault, SlackServer
+from tests.prompt import PROMPT_TEXT
 from topics.catalog import ALERT_LEDGER, DEAL_SIGNALS
 from topics.codec import encode
 from topics.signals import Kind, Signal, signal_id
@@ -74,7 +75,7 @@ def _ledger(broker: Broker) -> dict[bytes, LedgerEntry]:
 
 async def test_every_signal_is_one_message_though_send_is_killed_in_the_middle_of_a_call(tmp_path: Path) -> None:
     playbook = tmp_path / "playbook.yaml"
-    playbook.write_text(default_text() + OWNERS)
+    playbook.write_text(default_text() + OWNERS + PROMPT_TEXT)
     with EmbeddedBroker(tmp_path / "broker") as running:
         broker = Broker(running.servers)
         async with SlackServer() as slack:

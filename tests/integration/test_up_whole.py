@@ -36,6 +36,7 @@ from signals.simulation.team import SELLERS
 from tests.brokers.matrix import BOTH
 from tests.chaos.verdict import repeated
 from tests.integration.slack_server import TOKEN, SlackServer
+from tests.prompt import prompt
 from topics.catalog import DEAL_CURRENT, DEAL_SIGNALS, RAW_PREFIX
 from topics.codec import decode_signal
 from topics.instants import DAY_US
@@ -91,7 +92,7 @@ def records() -> list[Emitted]:
 
 @pytest.fixture
 def playbook(tmp_path: Path) -> Path:
-    return write_playbook(tmp_path)
+    return prompt(write_playbook(tmp_path))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from signals.simulate import Emitted, Options, simulate
 from signals.simulation.arrival import LIVE
 from signals.simulation.team import SELLERS
 from tests.integration.slack_server import TOKEN, SlackServer
+from tests.prompt import prompt
 from topics.catalog import RAW_PREFIX
 
 DAY_S = 24 * 3600
@@ -105,7 +106,7 @@ def _up(folder: Path, slack_url: str) -> Iterator[dict[str, str]]:
     """`signals up`; answers with the addresses that it prints, by what they are of."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALS_", "SLACK_"))} | {
         "SIGNALS_DATA_DIR": str(folder / "data"),
-        "SIGNALS_PLAYBOOK": str(write_playbook(folder)),
+        "SIGNALS_PLAYBOOK": str(prompt(write_playbook(folder))),
         "SIGNALS_CLOCK_GRACE": "0",
         "SIGNALS_WEB_PORT": "0",
         "SIGNALS_PARTITIONS": "2",
