@@ -17,7 +17,7 @@ from bench.ground import FailedError, environment
 from engine.settings import Broker
 from tests.brokers.apache import AS_SHIPPED, kafka_cluster
 
-PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
+PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send", "baselines")
 READY_S = 90.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

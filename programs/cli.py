@@ -34,6 +34,7 @@ COMMANDS = (
     Entry("ingest", "programs.commands.run:ingest", "One program: raw records to canonical events, and the clock."),
     Entry("join", "programs.commands.run:join", "One program: activities, people and accounts to their deals."),
     Entry("detect", "programs.commands.run:detect", "One program: events to state, state to signals."),
+    Entry("baselines", "programs.commands.run:baselines", "One program: how long stages take, to learned limits."),
     Entry("route", "programs.commands.run:route", "One program: high-intent signals to their topics."),
     Entry("notify", "programs.commands.run:notify", "One program: who hears what, and why not."),
     Entry("send", "programs.commands.run:send", "One program: messages to Slack."),

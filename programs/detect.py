@@ -22,9 +22,10 @@ from signals.emit import Position
 from signals.judge import Panel, Stored
 from signals.metrics import UNDECODABLE, DetectMetrics
 from signals.partition import Partition, versions_in
-from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PIPELINE_INDICATORS
+from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PIPELINE_INDICATORS, STAGE_DWELLS
 from topics.codec import decode_deal_event, encode
 from topics.indicators import Figures
+from topics.dwells import DwellRecord, dwell_key
 from topics.outcomes import Rejected
 from topics.signals import Resolution, Signal
 from topics.views import DealView
@@ -88,7 +89,7 @@ class Detect:
     def _opened(self) -> Partition:
         panels = None if self._published is None else self._published.panel
         partition = Partition(self._own, self._store, self._position, panels)
-        own = self._own.rules.version
+        own = self._own.rules.definitions
         if partition.switched and partition.version != own:
             log.warning(
                 "the log decides: the own playbook file does not count",
@@ -107,6 +108,7 @@ class Detect:
             outputs += self._signals(folded.signals, at_us)
             outputs += self._views(folded.views, at_us)
             outputs += self._figures(folded.figures, at_us)
+            outputs += self._dwells(folded.dwells, at_us)
         if self.partition.version != before:
             log.info(
                 "definitions switched",
@@ -155,6 +157,12 @@ class Detect:
         stamp = self._times.timestamp_us(at_us)
         for key, value in figures.items():
             yield Output(PIPELINE_INDICATORS, key.encode(), None if value is None else encode(value), (), stamp)
+
+
+    def _dwells(self, dwells: list[DwellRecord], at_us: int) -> Iterator[Output]:
+        stamp = self._times.timestamp_us(at_us)
+        for dwell in dwells:
+            yield Output(STAGE_DWELLS, dwell_key(dwell), encode(dwell), (), stamp)
 
 
 def _say_corrected(signal: Signal) -> None:

@@ -25,6 +25,8 @@ from topics.catalog import (
     RAW_PREFIX,
     REJECTED,
     ROUTE_PREFIX,
+    STAGE_DWELLS,
+    STATE_BASELINES,
     STATE_DETECT,
     STATE_FANOUT,
     STATE_JOIN,
@@ -74,7 +76,7 @@ PROGRAM_DUTIES = (
         "detect",
         takes=(DEAL_EVENTS,),
         keeps=(STATE_DETECT,),
-        writes=(DEAL_SIGNALS, DEAL_CURRENT, PIPELINE_INDICATORS, REJECTED),
+        writes=(DEAL_SIGNALS, DEAL_CURRENT, PIPELINE_INDICATORS, STAGE_DWELLS, REJECTED),
         reads=(DEFINITIONS,),
     ),
     Duty("route", takes=(DEAL_SIGNALS,), writes=(ROUTE_PREFIX, REJECTED), reads=(DEFINITIONS,)),
@@ -86,6 +88,13 @@ PROGRAM_DUTIES = (
         reads=(DEFINITIONS,),
     ),
     Duty("send", takes=(ALERT_OUTBOX,), keeps=(ALERT_LEDGER,), writes=(ALERT_LOG, REJECTED), reads=(DEFINITIONS,)),
+    Duty(
+        "baselines",
+        takes=(STAGE_DWELLS,),
+        keeps=(STATE_BASELINES,),
+        writes=(DEFINITIONS, DEAL_EVENTS, REJECTED),
+        reads=(DEFINITIONS,),
+    ),
 )
 #: `intake` and connectors write what the CRM sends; the others are people at the command line.
 OTHER_DUTIES = (
@@ -102,7 +111,7 @@ OTHER_DUTIES = (
     Duty(
         "publisher",
         writes=(DEFINITIONS, DEAL_EVENTS, PEOPLE_EVENTS),
-        reads=(DEFINITIONS,),
+        reads=(DEFINITIONS, STAGE_DWELLS),
         transacts=("publish",),
     ),
     Duty("replayer", writes=(RAW_PREFIX, REJECTED), reads=(REJECTED,), transacts=("replay",)),

@@ -19,13 +19,22 @@ from engine.settings import Broker
 from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
 from playbook.owners import Directory
+from signals.baselines import NO_BASELINES, Baselines, BaselinesError, read
 from signals.definitions import UnknownDefinitionsError
 from signals.intents import Intents, intents_of
 from signals.judge import Panel, panel_of
 from signals.metrics import SHORT_VERSION
 from signals.rules import Rules
 from topics.catalog import DEFINITIONS
-from topics.definitions import PublishedPlaybook, decode_definition
+from topics.definitions import NO_BASELINES as NOTHING_LEARNED
+from topics.definitions import (
+    CurrentBaselines,
+    CurrentDefinitions,
+    PublishedBaselines,
+    PublishedPlaybook,
+    decode_definition,
+    parts_of,
+)
 from topics.signals import Signal
 from topics.sources.source import Source
 
@@ -49,6 +58,9 @@ class Published:
         self.own = own
         self._sources = tuple(sources)
         self._known: dict[str, Loaded] = {own.hash: own}
+        self._learned: dict[str, Baselines] = {}
+        self._current: str | None = None
+        self._current_learned: str | None = None
         self._unreadable: dict[str, str] = {}
         self._panels: dict[str, Panel] = {}
         self._intents: dict[str, Intents] = {}
@@ -75,6 +87,32 @@ class Published:
             return
         if isinstance(definition, PublishedPlaybook) and definition.version not in self._known:
             self._add(definition)
+        elif isinstance(definition, PublishedBaselines) and definition.version not in self._learned:
+            self._add_learned(definition)
+        elif isinstance(definition, CurrentDefinitions):
+            self._current = definition.playbook
+        elif isinstance(definition, CurrentBaselines):
+            self._current_learned = definition.baselines
+
+    @property
+    def current(self) -> Loaded:
+        """The playbook that was published last, as far as is known here; the worker's own before any was."""
+        return self.own if self._current is None else self._known.get(self._current, self.own)
+
+    @property
+    def learned(self) -> Baselines:
+        """The baselines that were published last; none before any were, and after they were withdrawn."""
+        return self._learned.get(self._current_learned or "", NO_BASELINES)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether somebody has said that no baselines shall count."""
+        return self._current_learned == NOTHING_LEARNED
+
+    async def caught_up(self) -> None:
+        """Return when all that was published so far is known."""
+        if self._topic is not None:
+            await self._topic.caught_up()
 
     def _add(self, published: PublishedPlaybook) -> None:
         try:
@@ -85,18 +123,32 @@ class Published:
             log.error("a published playbook cannot be read", version=published.version, why=why)  # noqa: TRY400 - says why
             return
         self._known[published.version] = Loaded(playbook, published.version)
+        self._tell()
+
+    def _add_learned(self, published: PublishedBaselines) -> None:
+        try:
+            learned = read(published.text)
+        except BaselinesError as error:
+            self._unreadable[published.version] = str(error)
+            log.error("published baselines cannot be read", version=published.version, why=str(error))  # noqa: TRY400 - says why
+            return
+        self._learned[published.version] = learned
+        self._tell()
+
+    def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     def missing(self, versions: Iterable[str]) -> list[str]:
-        """Those that are not known here."""
-        return [version for version in versions if version not in self._known]
+        """Those playbooks and baselines that are not known here, each by itself."""
+        return [one for version in versions for one in parts_of(version).versions if not self._knows(one)]
+
+    def _knows(self, version: str) -> bool:
+        return version in self._known or version in self._learned
 
     async def wait_for(self, versions: Collection[str]) -> None:
         """Return when all of them are known: nothing can be decided without (law 11)."""
-        for version in versions:
-            if version in self._known:
-                continue
+        for version in self.missing(versions):
             self._waited_for[version] = self._waited_for.get(version, 0) + 1
             try:
                 await self._wait_for(version)
@@ -107,9 +159,9 @@ class Published:
 
     async def _wait_for(self, version: str) -> None:
         await self._look(version)
-        if version in self._known:
+        if self._knows(version):
             return  # it was on its way: the text is written before the log names it
-        while version not in self._known:
+        while not self._knows(version):
             log.warning("waiting: the log names definitions that are not known here", why=self._why(version))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), SAY_AGAIN_S)
@@ -122,7 +174,7 @@ class Published:
         looking = asyncio.ensure_future(self._topic.caught_up())
         try:
             async with asyncio.timeout(SAY_AGAIN_S):
-                while version not in self._known and not looking.done():
+                while not self._knows(version) and not looking.done():
                     news = asyncio.ensure_future(self._news.wait())
                     try:
                         await asyncio.wait({looking, news}, return_when=asyncio.FIRST_COMPLETED)
@@ -156,7 +208,10 @@ class Published:
         unreadable = self._unreadable.get(version)
         if unreadable is not None:
             return f"this release cannot read the definitions {version}: {unreadable}"
-        return f"unknown definitions {version}: publish their file with `signals playbook publish --only-store`"
+        return (
+            f"unknown definitions {version}: publish their file with `signals playbook publish --only-store`, "
+            "or `signals baseline publish --only-store`"
+        )
 
     def playbook(self, version: str) -> Playbook:
         """The playbook of a version; the worker's own in the place of one that nobody published."""
@@ -170,10 +225,17 @@ class Published:
         return self._directories[version]
 
     def panel(self, version: str) -> Panel:
-        """The compiled detectors of a version. Raises UnknownDefinitionsError."""
+        """The compiled detectors of a version, which may name baselines, too. Raises UnknownDefinitionsError."""
         if version not in self._panels:
-            self._panels[version] = panel_of(Rules(self._of(version), version, self._sources))
+            self._panels[version] = panel_of(self._rules(version))
         return self._panels[version]
+
+    def _rules(self, version: str) -> Rules:
+        parts = parts_of(version)
+        if parts.baselines and parts.baselines not in self._learned:
+            raise UnknownDefinitionsError(parts.baselines)
+        learned = self._learned.get(parts.baselines, NO_BASELINES)
+        return Rules(self._of(parts.playbook), parts.playbook, self._sources, learned)
 
     def intents(self, version: str) -> Intents:
         """The compiled intents of a version. Raises UnknownDefinitionsError."""

@@ -16,9 +16,19 @@ from engine.admin import produce, produce_together, read_all
 from engine.records import EVERY_PARTITION, Output
 from engine.settings import Broker
 from programs.definitions import Text
+from signals.baselines import Baselines, written
 from topics.catalog import DEAL_EVENTS, DEFINITIONS, PEOPLE_EVENTS
 from topics.codec import encode
-from topics.definitions import CURRENT_KEY, CurrentDefinitions, PublishedPlaybook, decode_definition
+from topics.definitions import (
+    CURRENT_BASELINES_KEY,
+    CURRENT_KEY,
+    NO_BASELINES,
+    CurrentBaselines,
+    CurrentDefinitions,
+    PublishedBaselines,
+    PublishedPlaybook,
+    decode_definition,
+)
 from topics.events import DefinitionsChanged, event_id
 from topics.instants import rfc3339
 
@@ -27,31 +37,45 @@ TRANSACTIONAL_ID = "publish.definitions"
 
 
 class Shelf(NamedTuple):
-    """What stands on the topic: the versions, and which was published last."""
+    """What stands on the topic: the versions, and which were published last."""
 
     playbooks: Mapping[str, PublishedPlaybook]
     current: CurrentDefinitions | None
+    baselines: Mapping[str, PublishedBaselines] = {}
+    current_baselines: CurrentBaselines | None = None
 
     @property
     def in_force(self) -> PublishedPlaybook | None:
         """What was published last."""
         return None if self.current is None else self.playbooks.get(self.current.playbook)
 
+    @property
+    def learned(self) -> PublishedBaselines | None:
+        """The baselines that were published last, unless they were taken back since."""
+        return None if self.current_baselines is None else self.baselines.get(self.current_baselines.baselines)
+
 
 def shelf(broker: Broker) -> Shelf:
     """What was published so far. Raises `BrokerAway`, and `LookupError` where the topic does not exist."""
     playbooks: dict[str, PublishedPlaybook] = {}
+    baselines: dict[str, PublishedBaselines] = {}
     current: CurrentDefinitions | None = None
+    current_baselines: CurrentBaselines | None = None
     for record in read_all(broker, DEFINITIONS):
         try:
             definition = decode_definition(record.value or b"")
         except msgspec.DecodeError:
             continue  # none of ours: no worker takes it for a definition either
-        if isinstance(definition, PublishedPlaybook):
-            playbooks[definition.version] = definition
-        else:
-            current = definition
-    return Shelf(playbooks, current)
+        match definition:
+            case PublishedPlaybook():
+                playbooks[definition.version] = definition
+            case PublishedBaselines():
+                baselines[definition.version] = definition
+            case CurrentDefinitions():
+                current = definition
+            case CurrentBaselines():
+                current_baselines = definition
+    return Shelf(playbooks, current, baselines, current_baselines)
 
 
 def store(broker: Broker, text: Text) -> None:
@@ -78,6 +102,36 @@ def switch(broker: Broker, version: str) -> int:
         TRANSACTIONAL_ID,
     )
     return written - 1
+
+
+def store_baselines(broker: Broker, baselines: Baselines) -> None:
+    """Put baselines on the topic, acknowledged on return; they count nowhere by that."""
+    produce(broker, [stored_baselines(baselines, _now_us())])
+
+
+def switch_baselines(broker: Broker, version: str) -> int:
+    """Switch every partition of `deal.events` to baselines that stand on the topic; how many partitions.
+
+    People's events know no limits, so that log hears nothing of it.
+    """
+    return produce_together(broker, baselines_controls(version, _now_us()), TRANSACTIONAL_ID) - 1
+
+
+def stored_baselines(baselines: Baselines, now_us: int) -> Output:
+    """The record under which baselines stand on the topic."""
+    published = PublishedBaselines(version=baselines.version, text=written(baselines), published_at=rfc3339(now_us))
+    return Output(DEFINITIONS, baselines.version.encode(), encode(published))
+
+
+def baselines_controls(version: str, now_us: int) -> list[Output]:
+    """The records that make baselines count, or, for "none", no longer; to be written together."""
+    identity = event_id("baselines", version, time.time_ns())
+    control = DefinitionsChanged(id=identity, key="", source="", at_us=now_us, baselines=version or NO_BASELINES)
+    current = CurrentBaselines(baselines=version or NO_BASELINES, id=identity, at_us=now_us)
+    return [
+        Output(DEAL_EVENTS, b"", encode(control), partition=EVERY_PARTITION),
+        Output(DEFINITIONS, CURRENT_BASELINES_KEY.encode(), encode(current)),
+    ]
 
 
 def _now_us() -> int:

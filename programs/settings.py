@@ -18,13 +18,15 @@ from topics.catalog import RAW_DAYS, REJECTED_DAYS
 from topics.signals import Kind
 from topics.sources.source import Provides, SourceKind
 
-#: The programs of one installation in the order of the flow; `signals up` gives them ports in this order.
-PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send")
-#: Runs only where a source is fed over HTTP; its port follows the others'.
+#: The programs of one installation; what learns from the others comes last.
+BASELINES = "baselines"
+PROGRAMS = ("ingest", "join", "detect", "route", "notify", "send", BASELINES)
+#: Runs only where a source is fed over HTTP or Slack's buttons come in; its port follows the others'.
 INTAKE = "intake"
 #: Runs once for each target that is told over HTTP; the first has this port, the others those that follow.
 FORWARD = "forward"
-PORTED = (*PROGRAMS, INTAKE, FORWARD)
+#: The ports follow each other in this order.
+PORTED = (*PROGRAMS[:-1], INTAKE, BASELINES, FORWARD)
 
 
 def _checked_program(name: str) -> str:

@@ -13,6 +13,7 @@ from engine.batches import BatchApp, attach, build_app
 from engine.clock import ClockPlan, Upstream, add_clock
 from engine.records import Output
 from engine.ticking import Mode
+from programs.baselines import make_baselining
 from programs.detect import MakeDetect
 from programs.forward import INPUT as FORWARD_INPUT
 from programs.forward import Trouble, make_forward, to_target, world_of
@@ -25,16 +26,19 @@ from programs.route import INPUT as ROUTE_INPUT
 from programs.route import make_route
 from programs.send import INPUT as SEND_INPUT
 from programs.send import make_send, make_voice, make_world, slack_trouble
-from programs.settings import FORWARD, TargetSettings
+from programs.settings import BASELINES, FORWARD, TargetSettings
 from programs.startup import Ready, exchange, to_engine
 from programs.times import Times
 from signals.joining.joiner import HOPS
 from signals.joining.ties import compared
+from signals.learning_metrics import LearningMetrics
 from signals.metrics import DetectMetrics, InputMetrics, JoinMetrics
 from topics.catalog import (
     ALERT_LEDGER,
     DEAL_EVENTS,
     PEOPLE_EVENTS,
+    STAGE_DWELLS,
+    STATE_BASELINES,
     STATE_DETECT,
     STATE_FANOUT,
     STATE_JOIN,
@@ -95,6 +99,14 @@ def detect(ready: Ready, servers: str) -> BatchApp:
     make = MakeDetect(published.panel(ready.playbook.hash), _times(ready), published)
     make.report_to(DetectMetrics(app.registry, make.served, exchange(ready.settings)))
     attach(app, [DEAL_EVENTS], make, state_topic=STATE_DETECT)
+    return app
+
+
+def baselines(ready: Ready, servers: str) -> BatchApp:
+    """stage.dwells -> definitions, deal.events (controls)."""
+    app = _app(ready, BASELINES, servers)
+    make = functools.partial(make_baselining, _published(ready, app), LearningMetrics(app.registry))
+    attach(app, [STAGE_DWELLS], make, state_topic=STATE_BASELINES)
     return app
 
 
@@ -178,4 +190,5 @@ BUILDS: dict[str, Build] = {
     "route": route,
     "notify": notify,
     "send": send,
+    "baselines": baselines,
 }

@@ -2,6 +2,9 @@
 
 A control event (`DefinitionsChanged`) switches at its offset (law 11). What counts is kept in the partition's own
 state, so a restart or another worker goes on with the same; a worker's own file counts only until the first switch.
+
+A version here is that of a playbook and of what was learned, together (`topics.definitions.counted`). A control may
+name one of them only: the other stays what it was, so who publishes one need not know the other.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import msgspec
 
 from signals.judge import Panel, Stored
 from signals.step import HORIZON_US
+from topics.definitions import NO_BASELINES, Counted, counted, parts_of
 from topics.events import FIRST_US, DefinitionsChanged
 
 #: So many deals that have not had a visit since a switch are judged at a tick, in the order of their keys. At 50 to
@@ -56,10 +60,9 @@ class Switches(msgspec.Struct, frozen=True, array_like=True):
         The same version again, or the same event, is no switch; where it is the worker's own, the log has now named it.
         """
         known = self.events or (_origin(before),)
-        event = stored.event
-        if not isinstance(event, DefinitionsChanged):
-            raise TypeError(event)
-        if event.playbook == version_of(known[-1]) or any(one.event.id == event.id for one in known):
+        last = version_of(known[-1])
+        event = _completed(_control(stored), parts_of(last))
+        if counted(event.playbook, event.baselines) == last or any(one.event.id == event.id for one in known):
             return self if self.events else Switches(known)
         epoch = known[-1].event.seq[0] + 1
         return Switches((*known, Stored(_replace(event, key="", at_us=at_us, seq=(epoch, 0)), stored.offset)))
@@ -95,28 +98,40 @@ def timeline(own: Panel, panels: Panels, switches: Iterable[Switch]) -> tuple[Pa
     """
     taken = Switches()
     for switch in switches:
-        taken = taken.switched(own.rules.version, switch.stored, switch.at_us)
+        taken = taken.switched(own.rules.definitions, switch.stored, switch.at_us)
     return taken.panel(own, panels), list(taken.events[1:])
 
 
 def version_of(stored: Stored) -> str:
-    """The playbook that a switch puts in force."""
-    event = stored.event
-    if not isinstance(event, DefinitionsChanged):
-        raise TypeError(event)
-    return event.playbook
+    """What a switch puts in force."""
+    event = _control(stored)
+    return counted(event.playbook, event.baselines)
 
 
 def named(events: Iterable[Stored]) -> list[str]:
-    """The versions that a batch switches to, in order: known they must be before it is folded."""
-    return [version_of(one) for one in events if isinstance(one.event, DefinitionsChanged)]
+    """The playbooks and baselines that a batch switches to, in order: known they must be before it is folded."""
+    controls = [one.event for one in events if isinstance(one.event, DefinitionsChanged)]
+    return [name for one in controls for name in (one.playbook, one.baselines) if name not in {"", NO_BASELINES}]
+
+
+def _control(stored: Stored) -> DefinitionsChanged:
+    event = stored.event
+    if not isinstance(event, DefinitionsChanged):
+        raise TypeError(event)
+    return event
+
+
+def _completed(event: DefinitionsChanged, before: Counted) -> DefinitionsChanged:
+    """The event with both versions: what it does not name stays as it was."""
+    baselines = "" if event.baselines == NO_BASELINES else event.baselines or before.baselines
+    return _replace(event, playbook=event.playbook or before.playbook, baselines=baselines)
 
 
 def only(own: Panel) -> Panels:
     """Panels for who knows one version only."""
 
     def panels(version: str) -> Panel:
-        if version != own.rules.version:
+        if version != own.rules.definitions:
             raise UnknownDefinitionsError(version)
         return own
 
@@ -125,4 +140,4 @@ def only(own: Panel) -> Panels:
 
 def _origin(version: str) -> Stored:
     """What counted before the first switch."""
-    return Stored(DefinitionsChanged(id="", key="", source="", at_us=FIRST_US, playbook=version), -1)
+    return Stored(DefinitionsChanged(id="", key="", source="", at_us=FIRST_US, **parts_of(version)._asdict()), -1)

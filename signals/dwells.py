@@ -68,8 +68,11 @@ def difference(old: Iterable[Dwell], new: Iterable[Dwell]) -> tuple[DwellRecord,
     """What makes the old stays the new ones."""
     known = {one.identity: one for one in old}
     said: list[DwellRecord] = [one for one in new if known.pop(one.identity, None) != one]
-    said += [DwellUndone(deal=one.deal, entry=one.entry, stage=one.stage) for one in known.values()]
-    return tuple(said)
+    return (*said, *map(_undone, known.values()))
+
+
+def _undone(one: Dwell) -> DwellUndone:
+    return DwellUndone(deal=one.deal, entry=one.entry, pipeline=one.pipeline, stage=one.stage, segment=one.segment)
 
 
 def _tells_the_same(rules: Rules, before: Deal, now: Deal) -> bool:

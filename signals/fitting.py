@@ -48,7 +48,12 @@ class Columns(NamedTuple):
 
     def joined(self, other: Columns) -> Columns:
         """Both."""
-        return Columns(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+        return Columns(
+            np.concatenate((self.lasted, other.lasted)),
+            np.concatenate((self.ended, other.ended)),
+            np.concatenate((self.outcome, other.outcome)),
+            np.concatenate((self.to_close, other.to_close)),
+        )
 
 
 class _Stays:

@@ -17,6 +17,7 @@ import msgspec
 
 from signals.deal import Deal
 from signals.definitions import SWEPT_PER_TICK, Panels, Switches, only
+from signals.dwells import changed as dwells_changed
 from signals.emit import Naming, Position, naming_of, signal_of, view_after, view_of
 from signals.episodes import Transition
 from signals.forgetting import last_words
@@ -27,6 +28,7 @@ from signals.keyed import Keyed
 from signals.rules import Rules
 from signals.standing import Standing, standing_after, standing_of
 from signals.step import Fate, State, step
+from topics.dwells import DwellRecord
 from topics.events import (
     DealEvent,
     DefinitionsChanged,
@@ -82,13 +84,14 @@ class Folded(NamedTuple):
     """What a batch gave: signals in order, the views of the deals that changed, what became of the events.
 
     A view that is None is that of a deal which is forgotten. `figures`: the indicators that are others now, by their
-    keys on the topic; None where nothing is left to count.
+    keys on the topic; None where nothing is left to count. `dwells`: the stays that changed, as they are now.
     """
 
     signals: list[Signal]
     views: dict[str, DealView | None]
     fates: Counter[Fate]
     figures: dict[str, Figures | None]
+    dwells: list[DwellRecord]
 
 
 class _Live:
@@ -139,6 +142,7 @@ class Partition:
         self._live: dict[str, _Live] = {}
         self._hot: dict[str, _Live] = {}
         self._said: list[Signal] = []
+        self._dwells: list[DwellRecord] = []
         self._detected_at = ""
         self._fates: Counter[Fate] = Counter()
         meta = store.get(META_KEY)
@@ -146,8 +150,8 @@ class Partition:
         self._meta_written = meta
         self.totals = Totals(self._meta.tick_us)
         self._panel = self._meta.switches.panel(own, self._panels)
-        if not self._meta.switches.events and self._meta.own != own.rules.version:
-            self._meta.own, self._meta.own_number = own.rules.version, self._meta.own_number + 1
+        if not self._meta.switches.events and self._meta.own != own.rules.definitions:
+            self._meta.own, self._meta.own_number = own.rules.definitions, self._meta.own_number + 1
         #: The deals that the last switch has not reached, by key, the first in key order last.
         self._behind: list[str] = []
         self._load()
@@ -172,8 +176,8 @@ class Partition:
 
     @property
     def version(self) -> str:
-        """The version of the definitions that count here."""
-        return self._panel.rules.version
+        """The version of the definitions that count here: playbook and baselines together."""
+        return self._panel.rules.definitions
 
     @property
     def switched(self) -> bool:
@@ -205,7 +209,8 @@ class Partition:
         views = self._write()
         said, self._said = self._said, []
         fates, self._fates = self._fates, Counter()
-        return Folded(said, views, fates, self._figures())
+        dwells, self._dwells = self._dwells, []
+        return Folded(said, views, fates, self._figures(), dwells)
 
     def _load(self) -> None:
         heap, epoch = self._heap, self._panel.epoch
@@ -437,12 +442,13 @@ class Partition:
         if not touched:
             return {}
         tick_us = self._meta.tick_us
-        made = Made(self.number, rfc3339(tick_us) if tick_us else "", self.version)
+        made = Made(self.number, rfc3339(tick_us) if tick_us else "", self._panel.rules.version)
         weights = self._panel.rules.playbook.hygiene
         return dict(sorted((key_of(self.number, one), self.totals.figures(one, made, weights)) for one in touched))
 
     def _forget(self, live: _Live) -> None:
         self._store.put(live.key, None)
+        self._say_dwells(live.written, None)
         self.totals.change(live.standing, None)
         self.known_deals -= 1
 
@@ -459,6 +465,7 @@ class Partition:
         by = 0 if now.epoch else self._meta.own_number
         self._store.put(live.key, write_kept(keep(state, by, live.standing)))
         live.written = state
+        self._say_dwells(written, state)
         if written is not None and written.now.deal.n == now.deal.n and written.now == now:
             return False
         naming = live.named(rules, now.deal)
@@ -467,6 +474,13 @@ class Partition:
         else:
             live.view = view_after(rules, written.now, live.view, now, naming)
         return True
+
+    def _say_dwells(self, before: State | None, after: State | None) -> None:
+        """The stays that a batch changed, as they are at its end."""
+        was, now = (None if one is None else one.now for one in (before, after))
+        old = self._panel if was is None else self._panel.of(was.epoch)
+        new = self._panel if now is None else self._panel.of(now.epoch)
+        self._dwells += dwells_changed(old.rules, was, new.rules, now)
 
 
 def _load_end(source: str, tick: Tick) -> LoadEnded:

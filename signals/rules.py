@@ -17,6 +17,7 @@ from signals.baselines import NO_BASELINES, Baselines, Learned
 from signals.deal import Deal
 from signals.limits import limits_of
 from signals.money import Exchange
+from topics.definitions import counted
 from topics.events import Scalar
 from topics.instants import DAY_US, HOUR_US, MINUTE_US
 from topics.signals import Kind
@@ -210,6 +211,11 @@ class Rules:
         self._segment_of: dict[tuple[object, ...], SegmentRule | None] = {}
         self.gate_reads = self._gate_reads(compiled)
         self.asked = frozenset(name for one in compiled for stage in one.by_value.values() for name in stage.asked)
+
+    @property
+    def definitions(self) -> str:
+        """The versions of the playbook and of the baselines together (`topics.definitions.counted`)."""
+        return counted(self.version, self.baselines.version)
 
     def kinds_for(self, source: str) -> frozenset[Kind]:
         """The kinds that are on for deals of a source: switched on, and their input provided (law 13)."""

@@ -79,6 +79,7 @@ DEFINITIONS = "definitions"
 DEAL_SIGNALS = "deal.signals"
 DEAL_CURRENT = "deal.current"
 PIPELINE_INDICATORS = "pipeline.indicators"
+STAGE_DWELLS = "stage.dwells"
 REJECTED = "crm.rejected"
 ALERT_ACTIONS = "alert.actions"
 ALERT_INBOX = "alert.inbox"
@@ -87,6 +88,7 @@ ALERT_LOG = "alert.log"
 ALERT_LEDGER = "alert.ledger"
 STATE_JOIN = "state.join"
 STATE_DETECT = "state.detect"
+STATE_BASELINES = "state.baselines"
 STATE_FANOUT = "state.fanout"
 STATE_NOTIFY = "state.notify"
 
@@ -120,7 +122,8 @@ TOPICS: tuple[Topic, ...] = (
         None,
         partitions=1,
         max_message_bytes=DEFINITIONS_MAX_BYTES,
-        doc="playbooks by version, for good, and which one was published last; controls on the logs switch to them",
+        doc="playbooks and baselines by version, for good, and which were published last; controls on the logs switch "
+        "to them",
         personal="names, e-mail addresses and Slack ids of sellers, where the playbook names them",
     ),
     Topic(
@@ -150,6 +153,16 @@ TOPICS: tuple[Topic, ...] = (
         None,
         doc="sums of the pipeline by cell, gate and owner, of one partition of deal.events each",
         personal="names and ids of sellers with what is open on their deals; no deal, no buyer",
+    ),
+    Topic(
+        STAGE_DWELLS,
+        "pipeline, stage and segment",
+        "DwellRecord",
+        _DELETE,
+        400,
+        partitions=1,  # a few per deal and life; a stage's limit needs all of its segments
+        doc="how long deals stay in stages and until they close, said anew when it changes",
+        personal="keys of deals",
     ),
     Topic(
         REJECTED,
@@ -225,6 +238,16 @@ TOPICS: tuple[Topic, ...] = (
         max_message_bytes=DEAL_MAX_BYTES,
         doc="the state of detect",
         personal="as deal.events",
+    ),
+    Topic(
+        STATE_BASELINES,
+        "deal, entry and stage",
+        "state",
+        _COMPACT,
+        None,
+        partitions=1,
+        doc="the stays of all deals, and what was learned of them last: the state of baselines",
+        personal="keys of deals",
     ),
     Topic(
         STATE_FANOUT,

@@ -47,7 +47,9 @@ class DwellUndone(msgspec.Struct, frozen=True, kw_only=True, tag="undone", omit_
 
     deal: str
     entry: str
+    pipeline: str
     stage: str = ""
+    segment: str | None = None
 
     @property
     def identity(self) -> DwellId:
@@ -60,6 +62,6 @@ DwellRecord: TypeAlias = Dwell | DwellUndone
 decode_dwell = decoder(DwellRecord)
 
 
-def dwell_key(dwell: Dwell) -> bytes:
+def dwell_key(record: DwellRecord) -> bytes:
     """The record's key: the distribution that the stay belongs to."""
-    return encode([dwell.pipeline, dwell.stage, dwell.segment])
+    return encode([record.pipeline, record.stage, record.segment])

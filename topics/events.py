@@ -297,13 +297,16 @@ class LoadEnded(Event, frozen=True, tag="load_ended"):
 
 
 class DefinitionsChanged(Event, frozen=True, tag="definitions_changed"):
-    """From this offset on the playbook with this version counts. To every partition of deal.events and people.events.
+    """From this offset on these definitions count. To every partition of deal.events, and of people.events.
 
-    `playbook` is the version under which the text stands on the topic `definitions`. Published with the publisher's
-    time; in the state of a deal, with T of its partition at the switch, and `seq` numbers the partition's switches.
+    `playbook` and `baselines` are the versions under which they stand on the topic `definitions`; empty: as before.
+    Baselines that are "none" count no more (`topics.definitions.NO_BASELINES`). Published with the publisher's time; in
+    the state of a deal, with T of its partition at the switch and what counts from then on, both named; `seq` numbers
+    the partition's switches. People's events know no baselines.
     """
 
-    playbook: str
+    playbook: str = ""
+    baselines: str = ""
 
 
 DealEvent: TypeAlias = (

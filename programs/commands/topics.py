@@ -30,10 +30,12 @@ from topics.catalog import (
     PIPELINE_INDICATORS,
     REJECTED,
     ROUTE_PREFIX,
+    STAGE_DWELLS,
     Topic,
 )
 from topics.codec import schema_of
 from topics.definitions import Definition
+from topics.dwells import DwellRecord
 from topics.events import DealEvent, PeopleEvent
 from topics.indicators import Figures
 from topics.rejections import Rejection
@@ -158,6 +160,7 @@ _VALUES: dict[str, object] = {
     DEAL_SIGNALS: Signal,
     DEAL_CURRENT: DealView,
     PIPELINE_INDICATORS: Figures,
+    STAGE_DWELLS: DwellRecord,
     REJECTED: Rejection,
     ALERT_ACTIONS: Action,
     ALERT_INBOX: Told,

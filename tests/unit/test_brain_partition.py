@@ -298,7 +298,7 @@ def test_a_gap_reaches_a_deal_that_came_in_the_same_batch() -> None:
 def test_a_tick_that_does_not_move_time_on_is_nothing() -> None:
     partition = a_partition()
     partition.fold(stored([created(at(0), D1, stage="Lead"), tick(at(30))]))
-    assert partition.fold([Stored(tick(at(30)), 7), Stored(tick(at(29)), 8)]) == Folded([], {}, Counter(), {})
+    assert partition.fold([Stored(tick(at(30)), 7), Stored(tick(at(29)), 8)]) == Folded([], {}, Counter(), {}, [])
     assert partition.tick_us == at(30)
 
 
@@ -351,7 +351,7 @@ def test_what_a_forgotten_deal_is_told_later_makes_it_anew_also_in_the_same_batc
 def test_to_forget_a_deal_that_is_not_known_or_that_is_being_loaded_is_no_trouble() -> None:
     store = DictStore()
     partition = a_partition(store)
-    assert partition.fold([Stored(forgotten(at(0), D1), 0)]) == Folded([], {}, Counter(), {})
+    assert partition.fold([Stored(forgotten(at(0), D1), 0)]) == Folded([], {}, Counter(), {}, [])
     partition.fold(stored([load_started(at(0), at(50)), backfill(created(at(1), D1, stage="Lead"))]))
     assert partition.fold([Stored(forgotten(at(2), D1), 5), Stored(load_ended(at(3)), 6)]).views == {D1: None}
     assert states(store) == {}

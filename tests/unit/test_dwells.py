@@ -163,6 +163,6 @@ def test_a_load_says_nothing_until_its_end() -> None:
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
-    for one in (*dwells_of(RULES, watch(LEAD).deal), DwellUndone(deal=KEY, entry="e", stage="Lead")):
+    for one in (*dwells_of(RULES, watch(LEAD).deal), DwellUndone(deal=KEY, entry="e", pipeline="Sales", stage="Lead")):
         assert decode_dwell(encode(one)) == one
     assert dwell_key(dwells_of(RULES, watch(LEAD).deal)[0]) == b'["Sales","Lead","small"]'

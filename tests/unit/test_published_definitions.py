@@ -92,7 +92,8 @@ async def test_who_waits_goes_on_as_soon_as_the_version_appears_and_is_not_ready
     await asyncio.sleep(0.01)
     assert not waits.done()
     assert published.why_waiting() == (
-        f"unknown definitions {OTHER.hash}: publish their file with `signals playbook publish --only-store`"
+        f"unknown definitions {OTHER.hash}: publish their file with `signals playbook publish --only-store`, "
+        "or `signals baseline publish --only-store`"
     )
     published.take(stood(OTHER, OTHER_TEXT))
     await asyncio.wait_for(waits, 1)

@@ -100,13 +100,14 @@ def test_nothing_set_is_a_machine_that_works_by_itself(tmp_path: Path) -> None:
         "route": 9104,
         "notify": 9105,
         "send": 9106,
+        "baselines": 9108,
     }
 
 
 def test_ports(tmp_path: Path) -> None:
     (tmp_path / "signals.toml").write_text("[web]\nbase_port = 0\nports = {send = 9999}\n")
     web = load_settings({}, tmp_path).web
-    assert [web.port(program) for program in PROGRAMS] == [0, 0, 0, 0, 0, 9999]
+    assert [web.port(program) for program in PROGRAMS] == [0, 0, 0, 0, 0, 9999, 0]
     assert [load_settings({"SIGNALS_WEB_PORT": "80"}, tmp_path).web.port(each) for each in PROGRAMS[:2]] == [80, 81]
 
 
@@ -182,7 +183,7 @@ WRONG = [
     ("a section that is a number", "broker = 7\n", {"SIGNALS_BROKER": "a:1"}, ["<file>: broker: must be a mapping of names to values"]),
     ("no source at all", "sources = []\n", {}, ["<file>: sources: must not be empty"]),
     ("no such program", "[web]\nports = {sent = 1}\n", {}, ["<file>: web.ports.sent: no program is called 'sent'"]),
-    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65529"]),
+    ("a port that is none", "", {"SIGNALS_WEB_PORT": "70000"}, ["environment: SIGNALS_WEB_PORT: input should be less than or equal to 65527"]),
     ("a broker without a port", "", {"SIGNALS_BROKER": "kafka"}, ["environment: SIGNALS_BROKER: 'kafka' is not host:port"]),
     ("a broker that is an address", "", {"SIGNALS_BROKER": "http://kafka:9092"}, ["environment: SIGNALS_BROKER: 'http://kafka:9092' is not host:port"]),
     ("a broker with a hole", "", {"SIGNALS_BROKER": "a:1,,b:2"}, ["environment: SIGNALS_BROKER: '' is not host:port"]),

@@ -69,11 +69,12 @@ def test_who_may_write_what_decides_is_few(ready: Ready) -> None:
     for one in grants(names, prefix=""):
         if one.operation is Operation.WRITE and one.resource is Resource.TOPIC:
             writers[one.name].add(one.user)
-    assert writers[DEFINITIONS] == {"publisher"}
-    assert writers[DEAL_EVENTS] == {"ingest", "join", "loader", "publisher", "forgetter"}
+    assert writers[DEFINITIONS] == {"publisher", "baselines"}
+    assert writers[DEAL_EVENTS] == {"ingest", "join", "baselines", "loader", "publisher", "forgetter"}
     assert {name: who for name, who in writers.items() if name.startswith("state.")} == {
         "state.join": {"join"},
         "state.detect": {"detect"},
+        "state.baselines": {"baselines"},
         "state.fanout": {"notify"},
         "state.notify": {"notify"},
     }
