@@ -12,6 +12,7 @@ from typing import NamedTuple
 from topics.events import (
     AccountChanged,
     ActivityChanged,
+    Actor,
     DealChanged,
     DealGap,
     DealRemoved,
@@ -30,7 +31,7 @@ class Statement(NamedTuple):
     """What is said by `source` about the records of `subjects` (both keys of sources) at `at_us`.
 
     `identity` is what the source says identifies the statement. `rank` orders the statements of one instant, and
-    `place` those of one rank.
+    `place` those of one rank. `actor` is who made the change, as far as the source says.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Statement(NamedTuple):
     at_us: int
     rank: int = CHANGED
     place: int = 0
+    actor: Actor = ""
 
     def key(self, record: str) -> str:
         """The key of a record: of the source whose ids these are."""
@@ -58,6 +60,7 @@ class Statement(NamedTuple):
             fields=fields,
             full=full,
             created=created,
+            actor=self.actor,
         )
 
     def deal_removed(self, deal: str, merged_into: str | None = None) -> DealRemoved:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
 from topics.sources.field_values import event_time
+from topics.sources.hubspot.actors import actor_of
 from topics.sources.hubspot.associations import association_in, events_of, is_read
 from topics.sources.hubspot.engagements import FROM_THE_START, changed_engagement, place_of
 from topics.sources.hubspot.objects import Kind, ObjectType, object_type, record_id
@@ -74,7 +75,8 @@ class Posted(NamedTuple):
             said_ms,
             notice.get("eventId"),
         )
-        return Statement(self.rules.source, self.rules.subjects, "\x1f".join(map(str, parts)), at_us, rank)
+        identity, actor = "\x1f".join(map(str, parts)), actor_of(notice.get("changeSource"))
+        return Statement(self.rules.source, self.rules.subjects, identity, at_us, rank, actor=actor)
 
 
 Read = Callable[[Posted], Outcome]

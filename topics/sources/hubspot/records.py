@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from topics.codec import encode
-from topics.events import AnyEvent, DealChanged, id_of
+from topics.events import Actor, AnyEvent, DealChanged, id_of
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Silence
 from topics.sources.field_values import event_time
+from topics.sources.hubspot.actors import actor_of
 from topics.sources.hubspot.associations import PRIMARY, Association, events_of, is_read
 from topics.sources.hubspot.engagements import whole_engagement
 from topics.sources.hubspot.objects import Kind, ObjectType, named_type, object_type, record_id
@@ -119,13 +120,18 @@ def _history(rules: Rules, said: Statement, identity: str, record: Record) -> It
     """The deal's earlier values, one event per instant at which any of them was set."""
     properties = rules.properties[Kind.DEAL]
     versions_at: dict[int, dict[str, object]] = {}
+    actors_at: dict[int, set[Actor]] = {}
     for name, versions in _histories(record).items():
         if properties.meaning(name) is not None:
-            for at_us, value in _versions(name, versions):
+            for at_us, value, actor in _versions(name, versions):
                 versions_at.setdefault(at_us, {})[name] = value
+                actors_at.setdefault(at_us, set()).add(actor)
     for at_us, values in sorted(versions_at.items()):
+        actors = actors_at[at_us]
         then = said._replace(
-            identity=f"history\x1f{at_us}\x1f{id_of(encode(values).decode())}", at_us=event_time("timestamp", at_us, 0)
+            identity=f"history\x1f{at_us}\x1f{id_of(encode(values).decode())}",
+            at_us=event_time("timestamp", at_us, 0),
+            actor=actors.pop() if len(actors) == 1 else "",
         )
         yield then.deal(identity, properties.read(values))
 
@@ -141,14 +147,14 @@ def _histories(record: Record) -> Mapping[str, object]:
     return {**histories, _STAGE: [{"value": properties[_STAGE], "timestamp": since}]}
 
 
-def _versions(name: str, versions: object) -> Iterator[tuple[int, object]]:
+def _versions(name: str, versions: object) -> Iterator[tuple[int, object, Actor]]:
     if not isinstance(versions, list):
         raise RefusedError(Reason.WRONG_TYPE, f"history of {name}: expected a list, got {shown(versions)}")
     for version in versions:
         at_us = instant("timestamp", version.get("timestamp")) if isinstance(version, dict) else None
         if at_us is None:
             raise RefusedError(Reason.NO_TIME, f"history of {name}: a version without a timestamp")
-        yield at_us, version.get("value")
+        yield at_us, version.get("value"), actor_of(version.get("sourceType"))
 
 
 # --- people -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from topics.events import Actor
 from topics.outcomes import Accepted, Outcome, Silent
 from topics.silences import Dirt, Silence
 from topics.sources.field_values import event_time
@@ -25,6 +26,8 @@ _RANKS = {Action.CREATE: CREATED, Action.CHANGE: CHANGED, Action.DELETE: ENDED}
 #: What changes by itself with every change, and when a user comes by.
 TOUCHES = frozenset({"update_time", "modified", "last_login"})
 _OWN_WRITE_SOURCE = "api"
+#: `meta.change_source`: a person in Pipedrive itself, or something that has a token.
+_ACTORS: dict[str, Actor] = {"app": "person", "api": "system"}
 
 
 def read_webhook(rules: Rules, body: Mapping[str, Any], broker_us: int) -> Outcome:
@@ -74,7 +77,8 @@ def _changed(
     event = (meta.get("company_id"), meta["entity"], record, action, meta.get("id"), at_us, values.get("update_time"))
     identity = "\x1f".join(map(str, event))
     at_us = event_time("timestamp", at_us, broker_us)
-    said = Statement(rules.source, rules.subjects, identity, at_us, _RANKS[action])
+    actor = _ACTORS.get(str(meta.get("change_source")), "")
+    said = Statement(rules.source, rules.subjects, identity, at_us, _RANKS[action], actor=actor)
     other = meta.get("entity_id") is not None and str(meta["entity_id"]) != record
     dirt = (f"{Dirt.OTHER_ID}.entity_id",) if other else ()
     merged_to = reference("merged_to_id", meta.get("merged_to_id"))

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 import msgspec
 from msgspec import Meta
 
-from topics.events import id_of
+from topics.events import Actor, id_of
 from topics.silences import Dirt
 from topics.sources.field_values import TEXT_LIMIT_BYTES, event_time, text
 from topics.sources.refusals import Reason, RefusedError
@@ -234,6 +234,19 @@ def refuse_large_fields(fields: Mapping[str, object], record_bytes: int) -> None
 
 def _texts(fields: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     return ((name, value) for name, value in fields.items() if isinstance(value, str))
+
+
+def actor_of(header: Header) -> Actor:
+    """Who made the change, as far as changeOrigin says: a person in Lightning, or a load of many records.
+
+    An app of another maker may act for a person, so that it says nothing.
+    """
+    origin = header.change_origin
+    if not origin:
+        return ""
+    if "/api/bulk/" in origin:
+        return "system"
+    return "person" if ";client=SfdcInternalAPI/" in origin else ""
 
 
 def is_own_write(header: Header, own_client: str) -> bool:

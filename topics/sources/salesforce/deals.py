@@ -8,7 +8,7 @@ from topics.events import DEAL_FIELDS, DealChanged, DealGap, DealRemoved, Scalar
 from topics.outcomes import Accepted, Outcome
 from topics.silences import Silence
 from topics.sources.field_values import Coerce, event_time, instant, number, text
-from topics.sources.salesforce.changes import Change
+from topics.sources.salesforce.changes import Change, actor_of
 from topics.sources.salesforce.days import day
 from topics.sources.salesforce.fields import DEALS, Fields, Table
 from topics.sources.salesforce.records import STAGE_SINCE
@@ -83,7 +83,7 @@ def _changed_deals(names: Fields, change: Change) -> list[Outcome]:
         return silent(change, Silence.NOTHING_MAPPED)
     dirt += change.dirt
     since = _stage_since(names, change, fields)
-    source, at_us, seq = change.source_key, change.at_us, change.seq
+    source, at_us, seq, actor = change.source_key, change.at_us, change.seq, actor_of(change.header)
     full = change.full and "stage" in fields  # whoever did not ask for the stage did not ask for the deal
     outcomes: list[Outcome] = []
     for record in change.header.record_ids:
@@ -96,6 +96,7 @@ def _changed_deals(names: Fields, change: Change) -> list[Outcome]:
             fields=fields,
             full=full,
             created=created,
+            actor=actor,
         )
         outcomes.append(Accepted((event,) if since is None else (_entered(event, record, since), event), "", dirt))
     return outcomes
