@@ -1,8 +1,8 @@
 """Planted faults: otherwise clean deals, each with one thing wrong, and the instant at which that must be noticed.
 
-A clean deal walks through every stage at half the limits, hears from its buyer three times within each contact limit
-and once after each step, has its boxes ticked in time and its close date left alone. One function per kind then spoils
-exactly one thing.
+A clean deal walks through every stage at half the limits, hears from two buyers three times within each contact limit
+and once after each step, has the next meeting in the calendar, its boxes ticked in time and its close date left alone.
+One function per kind then spoils exactly one thing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from signals.simulation import ids, market
 from signals.simulation.changes import (
     CREATE,
     DAY_MS,
+    EVENT,
     HOUR_MS,
     INTENT,
     OPPORTUNITY,
@@ -28,13 +29,18 @@ from signals.simulation.changes import (
 from signals.simulation.limits import Limits
 from signals.simulation.next_steps import own
 from signals.simulation.profile import Profile, World, opening_fields
-from signals.simulation.seasons import day_of, midnight_ms
+from signals.simulation.seasons import day_of, midnight_ms, within_one_day, working_days_later
 from signals.simulation.team import SELLERS, introduced
 from topics.signals import Kind
 
 _UNHURRIED = 0.5
 _STEADY = 3  # contacts within one contact limit
-_FAR_CLOSE_DAYS = 400
+_FAR_CLOSE_DAYS = 268  # beyond the end of most deals, and no further than anyone can know
+_UNKNOWABLE_DAYS = 600
+_MEET_EVERY_MS = 10 * DAY_MS
+_LARGE = 1.2  # times the amount from which one buyer is not enough
+_HALVED = 0.5
+_SHORT_STAY_MS = 8 * DAY_MS
 _PUSH_EVERY_MS = 10 * DAY_MS
 _BEYOND = 1.5
 _NO_CORRIDOR_MS = 365 * DAY_MS
@@ -49,7 +55,8 @@ _TWINS = 1_000_000  # numbers of deals that stand beside a spoilt one
 class _Plan(NamedTuple):
     """A clean deal in the making: its stage entries, how long it goes on, and its changes so far.
 
-    `silent_after_ms`: nobody speaks any more. `unanswered`: between these instants only the seller does.
+    `silent_after_ms`: nobody speaks any more. `unanswered`: between these instants only the seller does. `alone`: one
+    buyer speaks for all. `meets`: whether there is always a next meeting.
     """
 
     deal: Profile
@@ -62,6 +69,8 @@ class _Plan(NamedTuple):
     extra: tuple[Change, ...] = ()
     cause: Planted | None = None
     opening: Mapping[str, Value] = {}
+    alone: bool = False
+    meets: bool = True
 
     def entered(self, stage: int) -> int:
         """When the deal first enters a stage."""
@@ -152,6 +161,40 @@ def _stale(plan: _Plan) -> _Plan:
     return later._replace(silent_after_ms=last, cause=_truth(plan, Kind.STALE_DEAL, last + plan.limits.stale))
 
 
+def _buyer_silent(plan: _Plan) -> _Plan:
+    """The buyer answers to a step, and then no more, however often the seller calls."""
+    stage = market.SQL
+    last, limit = plan.entered(stage) + _CONFIRMED_MS, plan.limits.silent_of(market.STAGE_NAMES[stage])
+    later = _stretched(plan, stage, int(limit * 2 * _BEYOND))
+    return later._replace(unanswered=(last, later.end_ms), cause=_truth(plan, Kind.BUYER_SILENT, last + limit))
+
+
+def _unmet(plan: _Plan) -> _Plan:
+    """Nobody ever meets."""
+    stage = market.SQL
+    due = working_days_later(plan.entered(stage), plan.limits.meeting_days)
+    later = _stretched(plan, stage, _SHORT_STAY_MS)
+    return later._replace(meets=False, cause=_truth(plan, Kind.NO_NEXT_MEETING, due))
+
+
+def _single(plan: _Plan) -> _Plan:
+    """A large deal that hangs on one buyer."""
+    deal = plan.deal._replace(amount=plan.limits.threads_amount * _LARGE)
+    large = _clean(deal, plan.limits)
+    opens = min(large.entered(market.SQL), deal.created_ms + plan.limits.threads_age)
+    return large._replace(alone=True, cause=_truth(large, Kind.SINGLE_THREADED, opens))
+
+
+def _stalled(plan: _Plan) -> _Plan:
+    """Another team has the deal, and the seller who had it goes on speaking to the buyer."""
+    deal, at = plan.deal, plan.entered(1) + 1
+    heir = next(seller for seller in SELLERS if seller.team != deal.seller.team)
+    extra = (Change(at, OPPORTUNITY, deal.id, UPDATE, {"OwnerId": heir.id}),)
+    due = working_days_later(at, plan.limits.handoff_days)
+    later = _stretched(plan, 1, _SHORT_STAY_MS)
+    return later._replace(extra=extra, cause=_truth(plan, Kind.HANDOFF_STALLED, due))
+
+
 def _reopen(plan: _Plan) -> _Plan:
     """Won, and a day later it is not."""
     back = plan.end_ms + DAY_MS
@@ -239,11 +282,59 @@ def _pushed(plan: _Plan) -> _Plan:
     return plan._replace(extra=extra, cause=_truth(plan, Kind.CLOSE_DATE_PUSHED, first))
 
 
+def _passed(plan: _Plan) -> _Plan:
+    """A close date half way through."""
+    close = midnight_ms(day_of((plan.deal.created_ms + plan.end_ms) // 2))
+    return plan._replace(opening={"CloseDate": close}, cause=_truth(plan, Kind.CLOSE_DATE_PASSED, close + DAY_MS))
+
+
+def _parked_date(plan: _Plan) -> _Plan:
+    at = plan.deal.created_ms
+    close = midnight_ms(day_of(at)) + _UNKNOWABLE_DAYS * DAY_MS
+    return plan._replace(opening={"CloseDate": close}, cause=_truth(plan, Kind.CLOSE_DATE_PARKED, at))
+
+
+def _committed(plan: _Plan) -> _Plan:
+    """A commitment long before the stage that allows it."""
+    at = plan.entered(1) + 1
+    said: dict[str, Value] = {"ForecastCategory": "Commit", "ForecastCategoryName": "Commit"}
+    extra = (Change(at, OPPORTUNITY, plan.deal.id, UPDATE, said),)
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.CATEGORY_MISMATCH, at))
+
+
+def _shrunk(plan: _Plan) -> _Plan:
+    at = plan.entered(market.SQL + 1) + 1
+    extra = (Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {"Amount": round(plan.deal.amount * _HALVED, 2)}),)
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.AMOUNT_SHRUNK, at))
+
+
+def _curt(plan: _Plan) -> _Plan:
+    """Two words for a next step."""
+    at = plan.entered(market.SQL) + 1
+    extra = (Change(at, OPPORTUNITY, plan.deal.id, UPDATE, {"NextStep": f"Call {plan.deal.number}"}),)
+    return plan._replace(extra=extra, cause=_truth(plan, Kind.NEXT_STEP_STALE, at))
+
+
+def _asked(plan: _Plan, at_ms: int) -> Change:
+    says: dict[str, Value] = {"deal_id": plan.deal.id, "contact_id": plan.deal.buyers[0], "page": "/demo"}
+    return Change(at_ms, INTENT, plan.deal.id, "web.demo_requested", says)
+
+
 def _intent(plan: _Plan) -> _Plan:
     at = plan.entered(1) + 1
-    says: dict[str, Value] = {"deal_id": plan.deal.id, "contact_id": plan.deal.buyers[0], "page": "/demo"}
-    asked = Change(at, INTENT, plan.deal.id, "web.demo_requested", says)
-    return plan._replace(extra=(asked,), cause=_truth(plan, Kind.HIGH_INTENT, at))
+    return plan._replace(extra=(_asked(plan, at),), cause=_truth(plan, Kind.HIGH_INTENT, at))
+
+
+def _unanswered(plan: _Plan) -> _Plan:
+    """The buyer asks on a working day, and nobody speaks for the hours that are left to answer."""
+    spoken, limit = (*_contact_times(plan), *_meeting_ends(plan)), plan.limits.unanswered
+    first = midnight_ms(day_of(plan.entered(1))) + DAY_MS
+    at = next(
+        at
+        for at in range(first, plan.end_ms, HOUR_MS // 2)
+        if within_one_day(at, limit) and not any(at <= one <= at + limit for one in spoken)
+    )
+    return plan._replace(extra=(_asked(plan, at),), cause=_truth(plan, Kind.INTENT_UNANSWERED, at + limit))
 
 
 _SPOILERS: Mapping[Kind, Callable[[_Plan], _Plan]] = {
@@ -254,6 +345,10 @@ _SPOILERS: Mapping[Kind, Callable[[_Plan], _Plan]] = {
     Kind.STAGE_BOUNCED: _bounce,
     Kind.STAGE_PARKED: _park,
     Kind.CONTACT_GAP: _silence,
+    Kind.BUYER_SILENT: _buyer_silent,
+    Kind.NO_NEXT_MEETING: _unmet,
+    Kind.SINGLE_THREADED: _single,
+    Kind.HANDOFF_STALLED: _stalled,
     Kind.SQL_UNQUALIFIED: _unqualified,
     Kind.POST_SQL_INCONSISTENT: _inconsistent,
     Kind.GATE_VIOLATED: _gate,
@@ -261,7 +356,13 @@ _SPOILERS: Mapping[Kind, Callable[[_Plan], _Plan]] = {
     Kind.JUNK_FIELD: _junk,
     Kind.HANDOFF_INCOMPLETE: _handed_over,
     Kind.CLOSE_DATE_PUSHED: _pushed,
+    Kind.CLOSE_DATE_PASSED: _passed,
+    Kind.CLOSE_DATE_PARKED: _parked_date,
+    Kind.CATEGORY_MISMATCH: _committed,
+    Kind.AMOUNT_SHRUNK: _shrunk,
+    Kind.NEXT_STEP_STALE: _curt,
     Kind.HIGH_INTENT: _intent,
+    Kind.INTENT_UNANSWERED: _unanswered,
     Kind.STALE_DEAL: _stale,
     Kind.REOPENED: _reopen,
     Kind.UNOWNED: _unowned,
@@ -289,6 +390,14 @@ def _contact_times(plan: _Plan) -> list[int]:
     return sorted({*regular, *(at + _CONFIRMED_MS for at, stage in plan.entries if stage < market.WON)})
 
 
+def _meeting_ends(plan: _Plan) -> list[int]:
+    """When meetings end: at any time, one is ahead. Where the buyer says nothing there is none."""
+    begin, end = plan.unanswered or (0, 0)
+    last = plan.end_ms + 2 * _MEET_EVERY_MS if plan.silent_after_ms is None else plan.silent_after_ms
+    ends = range(plan.deal.created_ms + _MEET_EVERY_MS, last + 1, _MEET_EVERY_MS) if plan.meets else ()
+    return [at for at in ends if not begin < at <= end]
+
+
 def _written(world: World, plan: _Plan) -> list[Change]:
     deal = plan.deal
     drawn = opening_fields(world.rng, deal)
@@ -302,8 +411,13 @@ def _written(world: World, plan: _Plan) -> list[Change]:
     stages = [_entry(deal, at, stage) for at, stage in plan.entries[1:]]
     spoken = [at for at in _contact_times(plan) if plan.silent_after_ms is None or at <= plan.silent_after_ms]
     begin, end = plan.unanswered or (0, 0)
-    calls = [_call(deal, number, at, inbound=not begin < at <= end) for number, at in enumerate(spoken)]
-    return [Change(deal.created_ms, OPPORTUNITY, deal.id, CREATE, opening), *stages, *calls, *plan.extra]
+    people = deal.buyers[:1] if plan.alone else deal.buyers[:2]
+    calls = [
+        _call(deal, number, at, people[number % len(people)], inbound=not begin < at <= end)
+        for number, at in enumerate(spoken)
+    ]
+    meetings = [_meeting(deal, number, at) for number, at in enumerate(_meeting_ends(plan))]
+    return [Change(deal.created_ms, OPPORTUNITY, deal.id, CREATE, opening), *stages, *calls, *meetings, *plan.extra]
 
 
 def _entry(deal: Profile, at_ms: int, stage: int) -> Change:
@@ -311,10 +425,27 @@ def _entry(deal: Profile, at_ms: int, stage: int) -> Change:
     return Change(at_ms, OPPORTUNITY, deal.id, UPDATE, fields)
 
 
-def _call(deal: Profile, number: int, at_ms: int, *, inbound: bool) -> Change:
+def _meeting(deal: Profile, number: int, end_ms: int) -> Change:
+    """In the calendar long before."""
+    planned = max(deal.created_ms + 1, end_ms - 2 * _MEET_EVERY_MS)
     fields: dict[str, Value] = {
         "WhatId": deal.id,
         "WhoId": deal.buyers[0],
+        "OwnerId": deal.seller.id,
+        "Subject": "Meeting",
+        "StartDateTime": end_ms - HOUR_MS,
+        "EndDateTime": end_ms,
+        "ActivityDateTime": end_ms - HOUR_MS,
+        "DurationInMinutes": 60,
+        "CreatedDate": planned,
+    }
+    return Change(planned, EVENT, ids.record_id(ids.EVENT, deal.number * _SERIAL + number), CREATE, fields)
+
+
+def _call(deal: Profile, number: int, at_ms: int, buyer: str, *, inbound: bool) -> Change:
+    fields: dict[str, Value] = {
+        "WhatId": deal.id,
+        "WhoId": buyer,
         "OwnerId": deal.seller.id,
         "TaskSubtype": "Call",
         "CallType": "Inbound" if inbound else "Outbound",

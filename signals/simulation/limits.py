@@ -12,7 +12,10 @@ from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
 
 
 class Limits(NamedTuple):
-    """The playbook's numbers in ms. `stage` and `contact` are by the CRM's name of the stage; pushes are in days."""
+    """The playbook's numbers in ms. `stage`, `contact` and `silent` are by the CRM's name of the stage.
+
+    Pushes are in days, `meeting_days` and `handoff_days` in business days, `unanswered` counts business hours.
+    """
 
     stage: dict[str, int]
     contact: dict[str, int]
@@ -29,6 +32,13 @@ class Limits(NamedTuple):
     parked_grace: int
     stale: int
     unowned: int
+    silent: dict[str, int]
+    silent_default: int
+    meeting_days: int
+    handoff_days: int
+    threads_amount: float
+    threads_age: int
+    unanswered: int
 
     def stage_of(self, name: str) -> int:
         """How long a deal may stay in a stage."""
@@ -40,8 +50,12 @@ class Limits(NamedTuple):
         return next(fits, None)
 
     def contact_of(self, name: str) -> int:
-        """How long a buyer may stay silent in a stage."""
+        """How long nobody may speak in a stage."""
         return self.contact.get(name, self.contact_default)
+
+    def silent_of(self, name: str) -> int:
+        """How long a buyer may leave the seller's attempts without an answer in a stage."""
+        return self.silent.get(name, self.silent_default)
 
 
 def limits_of(playbook: Playbook | None) -> Limits:
@@ -64,6 +78,13 @@ def limits_of(playbook: Playbook | None) -> Limits:
         parked_grace=round(settings.stage_parked.grace_hours * HOUR_MS),
         stale=_days(settings.stale_deal.days),
         unowned=_days(settings.unowned.days),
+        silent={name: _days(s.silent_days) for s in stages if s.silent_days for name in (s.name, *s.values)},
+        silent_default=_days(settings.buyer_silent.days),
+        meeting_days=round(settings.no_next_meeting.business_days),
+        handoff_days=round(settings.handoff_stalled.business_days),
+        threads_amount=settings.single_threaded.min_amount,
+        threads_age=_days(settings.single_threaded.min_age_days),
+        unanswered=round(settings.intent_unanswered.business_hours * HOUR_MS),
     )
 
 

@@ -60,5 +60,21 @@ def office(rng: Random, at_ms: int, zone_ms: int = 0) -> int:
     return day * DAY_MS + _OPENS_MS + int(rng.random() * (_CLOSES_MS - _OPENS_MS)) - zone_ms
 
 
+def working_days_later(at_ms: int, days: int) -> int:
+    """The same time of day so many working days later, by a clock in UTC; what falls on a weekend begins on Monday."""
+    day, of_day = divmod(at_ms, DAY_MS)
+    if _weekday(day) >= _SATURDAY:
+        day, of_day = day + 7 - _weekday(day), 0
+    for _ in range(days):
+        day += 3 if _weekday(day) == _SATURDAY - 1 else 1
+    return day * DAY_MS + of_day
+
+
+def within_one_day(at_ms: int, span_ms: int) -> bool:
+    """Whether a span lies between nine and five of one working day, by a clock in UTC."""
+    day, of_day = divmod(at_ms, DAY_MS)
+    return _weekday(day) < _SATURDAY and of_day >= 9 * HOUR_MS and of_day + span_ms < 17 * HOUR_MS
+
+
 def _weekday(day: int) -> int:
     return (day + _EPOCH_WEEKDAY) % 7

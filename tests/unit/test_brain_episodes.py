@@ -116,7 +116,13 @@ def test_closing_resolves_every_kind_at_once() -> None:
     ended = [(one.episode.kind, one.at_us, one.resolution) for one in said if one.step is Step.RESOLVED]
     assert ended == [
         (kind, at(20), Resolution.CLOSED)
-        for kind in (Kind.CONTACT_GAP, Kind.CYCLE_EXCEEDED, Kind.SQL_UNQUALIFIED, Kind.STAGE_OVERSTAY)
+        for kind in (
+            Kind.CONTACT_GAP,
+            Kind.CYCLE_EXCEEDED,
+            Kind.ICP_MISMATCH,
+            Kind.SQL_UNQUALIFIED,
+            Kind.STAGE_OVERSTAY,
+        )
     ]
     assert watch.episodes == ()
     assert watch.dues == {}
