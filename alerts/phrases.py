@@ -118,11 +118,21 @@ def detail(piece: dict[str, Scalar]) -> str:
             line = f"{value(name)}: {value(held)}"
         case {"intent": intent, "at": at}:
             line = f"{value(intent).replace('_', ' ')}, {moment(str(at))}"
-        case {"furthest": _}:
+        case {"furthest": _} | {"left_out": _} | {"from": _, "to": _}:
             line = ""  # the reason says it
-        case {"stage": stage}:
-            line = f"it is back in {value(stage)}"
+        case {"stage": _}:
+            line = _in_stage(piece)
     return line
+
+
+def _in_stage(piece: dict[str, Scalar]) -> str:
+    """What happened on the way to a stage."""
+    match piece:
+        case {"stage": stage, "entries": entries, "at": at}:
+            return f"{value(stage)}: entry number {value(entries)}, {moment(str(at))}"
+        case {"stage": stage, "advanced_at": at, "nothing_since": since_at}:
+            return f"{value(stage)}, {moment(str(at))}; nothing from the buyer since {moment(str(since_at))}"
+    return f"it is back in {value(piece['stage'])}"
 
 
 def value(held: Scalar) -> str:

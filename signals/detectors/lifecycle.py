@@ -22,7 +22,7 @@ def _stale_deal(case: Case) -> Verdict:
     if case.at_us <= last.at_us + limit_us:
         return (), last.at_us + limit_us
     finding = Finding(
-        f"nobody worked on it for more than {in_days(limit_us)}: close it?",
+        f"nobody has worked on it for more than {in_days(limit_us)}: it may be over",
         rfc3339(last.at_us),
         start_us=last.at_us,
         limit_us=limit_us,

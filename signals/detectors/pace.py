@@ -106,7 +106,7 @@ def _stage_skipped(case: Case) -> Verdict:
                 f"{', '.join(skipped)} left out on the way to {_stage_name(case, entry)}",
                 anchor=entry.mark.event,
                 severity=Severity.INFO,
-                details=tuple([{"stage": name} for name in skipped]),
+                details=tuple([{"left_out": name} for name in skipped]),
                 causes=(entry.mark,),
                 expires_us=expires_us,
             )

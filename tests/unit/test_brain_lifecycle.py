@@ -257,7 +257,7 @@ def test_what_counts_time_shows_the_value_the_limit_and_the_event_from_which_it_
     (stale,) = [one for one in said if one.kind is Kind.STALE_DEAL]
     assert (stale.observed, stale.limit, stale.anchor) == (35.0, 35.0, rfc3339(at(4)))
     assert [mark.event for mark in stale.causes] == [lost.id]
-    assert stale.reason == "nobody worked on it for more than 35 days: close it?"
+    assert stale.reason == "nobody has worked on it for more than 35 days: it may be over"
 
 
 def lived(events: list[DealEvent], panel: object = PANEL) -> tuple[State | None, list[tuple[Kind, str, str | None]]]:

@@ -114,7 +114,7 @@ def test_only_required_stages_count_and_the_evidence_names_them_until_each_is_en
     _, said = history([created(at(0), stage="A"), jump, moved(2, "D"), moved(3, "B")], at(9), panel)
     mine = [one for one in said if one.episode.kind is Kind.STAGE_SKIPPED]
     assert [(one.step.value, one.at_us) for one in mine] == [("opened", at(1)), ("updated", at(2)), ("resolved", at(3))]
-    assert [one.episode.details for one in mine[:2]] == [({"stage": "B"}, {"stage": "D"}), ({"stage": "B"},)]
+    assert [one.episode.details for one in mine[:2]] == [({"left_out": "B"}, {"left_out": "D"}), ({"left_out": "B"},)]
     first = mine[0].episode
     assert (first.reason, first.severity, first.anchor) == ("B, D left out on the way to E", Severity.INFO, jump.id)
     assert [mark.event for mark in first.causes] == [jump.id]

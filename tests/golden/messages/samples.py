@@ -103,6 +103,39 @@ SHOWN: dict[Kind, dict[str, object]] = {
         "reason": "back from Negotiation to Discovery",
         "evidence": Evidence(details=({"furthest": "Negotiation"},)),
     },
+    Kind.STAGE_SKIPPED: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "Proposal left out on the way to Negotiation",
+        "evidence": Evidence(details=({"left_out": "Proposal"},)),
+    },
+    Kind.STAGE_BOUNCED: {
+        "severity": Severity.CRITICAL,
+        "anchor": "a1b2c3",
+        "reason": "entered Negotiation 3 times",
+        "evidence": Evidence(
+            observed=3.0,
+            limit=2.0,
+            unit="entries",
+            details=(
+                {"stage": "Negotiation", "entries": 2, "at": "2026-10-28T09:30:00Z"},
+                {"stage": "Negotiation", "entries": 3, "at": "2026-11-04T09:30:00Z"},
+            ),
+        ),
+    },
+    Kind.STAGE_PARKED: {
+        "anchor": "a1b2c3",
+        "reason": "moved on to Negotiation, though nothing came from the buyer since 2026-10-12",
+        "evidence": Evidence(
+            details=(
+                {
+                    "stage": "Negotiation",
+                    "advanced_at": "2026-11-03T09:30:00Z",
+                    "nothing_since": "2026-10-12T08:00:00Z",
+                },
+            )
+        ),
+    },
     Kind.CONTACT_GAP: {
         "reason": "no contact for more than 14 days, and none is planned",
         "anchor": "2026-10-21T09:30:00Z",
@@ -289,6 +322,22 @@ SHOWN: dict[Kind, dict[str, object]] = {
         "anchor": "a1b2c3",
         "reason": "high intent: demo request",
         "evidence": Evidence(details=({"intent": "demo_request", "at": "2026-11-04T09:30:00Z"},)),
+    },
+    Kind.STALE_DEAL: {
+        "anchor": "2026-08-06T09:30:00Z",
+        "reason": "nobody has worked on it for more than 90 days: it may be over",
+        "evidence": Evidence(observed=90.0, limit=90.0, unit="d"),
+    },
+    Kind.REOPENED: {
+        "severity": Severity.INFO,
+        "anchor": "a1b2c3",
+        "reason": "came back from Closed Lost to Negotiation",
+        "evidence": Evidence(details=({"from": "Closed Lost", "to": "Negotiation"},)),
+    },
+    Kind.UNOWNED: {
+        "anchor": "2026-11-03T09:30:00Z",
+        "reason": "its owner is active no longer, for more than 1 day",
+        "evidence": Evidence(observed=1.0, limit=1.0, unit="d"),
     },
 }
 
