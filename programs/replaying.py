@@ -28,6 +28,7 @@ from signals.baselines import NO_BASELINES, Baselines
 from signals.dwells import dwells_of
 from signals.emit import view_of
 from signals.history import Place, Reading, Said, StoredPeople, Tally, joined, joined_at_once, judged, share_of
+from signals.indicators import figures_of
 from signals.intents import intents_of
 from signals.joining.joiner import HOPS, hop_of
 from signals.joining.ties import Ties, compared
@@ -36,6 +37,7 @@ from signals.replay import steps_of
 from signals.rules import Rules
 from topics.codec import encode
 from topics.dwells import Dwell
+from topics.indicators import Figures
 from topics.instants import rfc3339
 from topics.sources.registry import parser
 from topics.sources.source import Source
@@ -58,7 +60,10 @@ Steps: TypeAlias = Counter[tuple[str, str]]
 
 
 class Plan(NamedTuple):
-    """What is replayed by which definitions. `views`, `dwells`: whether the deals' final states and stays are wanted."""
+    """What is replayed by which definitions.
+
+    `views`, `dwells`, `figures`: whether the deals' final states, their stays and the indicators are wanted.
+    """
 
     sources: tuple[Source, ...]
     playbook: Playbook
@@ -67,12 +72,13 @@ class Plan(NamedTuple):
     views: bool = False
     dwells: bool = False
     baselines: Baselines = NO_BASELINES
+    figures: bool = False
 
 
 class Result(NamedTuple):
     """What a replay gave: JSON lines of signals in order and of deals by key, and stays; each to be read once.
 
-    And the figures.
+    And the figures of the run; `indicators` are sums, those of a share each.
     """
 
     signals: Iterator[bytes]
@@ -82,6 +88,7 @@ class Result(NamedTuple):
     deals: int
     steps: Steps
     until_us: int
+    indicators: Sequence[Figures] = ()
 
 
 @contextmanager
@@ -130,6 +137,7 @@ def _at_once(path: Path, plan: Plan) -> Result:
         deals=len(of_deals.watches),
         steps=steps_of(one.signal for one in said),
         until_us=until_us,
+        indicators=figures_of(rules, of_deals.watches.values(), until_us) if plan.figures else (),
     )
 
 
@@ -209,6 +217,7 @@ class WasJudged(NamedTuple):
     dwells: Path | None
     deals: int
     steps: Steps
+    indicators: Sequence[Figures] = ()
 
 
 Task: TypeAlias = Read | Join | Judge
@@ -277,7 +286,8 @@ class Worker:
         if self._plan.dwells:
             dwells = self._folder / f"judged-{task.share}-dwells"
             stream(dwells, _dwells_of(self._rules, watches))
-        return WasJudged(path, views, dwells, len(watches), steps_of(one.signal for one in said))
+        indicators = figures_of(self._rules, watches.values(), task.until_us) if self._plan.figures else ()
+        return WasJudged(path, views, dwells, len(watches), steps_of(one.signal for one in said), indicators)
 
 
 def _in_shares(all_pieces: Iterator[Piece], plan: Plan, shares: int, run: Run) -> Result:
@@ -305,6 +315,7 @@ def _in_shares(all_pieces: Iterator[Piece], plan: Plan, shares: int, run: Run) -
         deals=sum(one.deals for one in was_judged),
         steps=sum([*(one.steps for one in was_joined), *(one.steps for one in was_judged)], Steps()),
         until_us=until_us,
+        indicators=[figures for one in was_judged for figures in one.indicators],
     )
 
 

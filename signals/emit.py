@@ -11,6 +11,7 @@ from signals.episodes import Episode, Transition
 from signals.judge import Watch
 from signals.rules import Rules
 from signals.standing import is_over_cycle, judged_icp, judged_sql
+from signals.teams import team_of
 from topics.events import Scalar
 from topics.instants import DAY_US, rfc3339
 from topics.signals import FAMILY, Cause, Evidence, Signal, signal_id
@@ -53,7 +54,7 @@ def naming_of(rules: Rules, deal: Deal) -> Naming:
         _text(fields.get("name")),
         owner_id,
         _text(fields.get("owner_name")) or owner_id if owner is None else owner.name,
-        _text(fields.get("owner_team")) if owner is None else owner.team or "",
+        team_of(rules, fields),
         _text(fields.get("pipeline")) if stage is None else stage.pipeline,
         stage_value if stage is None else stage.name,
         "" if segment is None else segment.name,

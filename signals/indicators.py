@@ -9,16 +9,18 @@ dropped as a whole when T comes to the next day, so no deal is looked at for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from playbook.model import Hygiene
 from signals.hygiene import DEVIATIONS, by_kind, score, weight_of
-from signals.standing import Cell, OwnedBy, Standing
+from signals.judge import Watch
+from signals.rules import Rules
+from signals.standing import Cell, OwnedBy, Standing, standing_of
 from topics.indicators import WINDOW_DAYS, Amounts, CellFigures, Counts, Figures, GateFigures, OwnerFigures
-from topics.instants import DAY_US
+from topics.instants import DAY_US, rfc3339
 from topics.signals import Kind, Severity
 from topics.standing import Answer
 
@@ -27,7 +29,7 @@ Daily: TypeAlias = Counter[tuple[int, Answer]]
 
 
 class Gate(NamedTuple):
-    """The bounded labels under which a stage's entry counts."""
+    """Under what a stage's entry counts: names of the playbook; the team may be one that only the CRM knows."""
 
     pipeline: str
     stage: str
@@ -203,6 +205,16 @@ class Totals:
         if found is None:
             found = sums[place] = make()
         return found
+
+
+def figures_of(rules: Rules, watches: Iterable[Watch], at_us: int) -> list[Figures]:
+    """The indicators of some deals as of an instant, counted anew; as if of the partition 0."""
+    totals = Totals(at_us)
+    for watch in watches:
+        totals.change(None, standing_of(rules, watch))
+    made, weights = Made(0, rfc3339(at_us), rules.version), rules.playbook.hygiene
+    places: list[Place] = [*totals.cells, *totals.gates, *totals.owners]
+    return [figures for place in places if (figures := totals.figures(place, made, weights)) is not None]
 
 
 def counts(answers: Mapping[Answer, int]) -> Counts:

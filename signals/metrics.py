@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from signals.indicators import Daily, Totals
 from signals.money import Exchange
+from signals.rules import NO_RATES
 from signals.standing import Cell
 from signals.step import Fate
 from topics.instants import HOUR_US, SECOND_US
@@ -22,8 +23,8 @@ _GATE = ("pipeline", "stage", "team")
 #: The values of a family's labels, and the number.
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
-#: So many currencies have a label of their own, by name; the others share one (law 12).
-MAX_CURRENCIES = 32
+#: So many currencies, and teams (the CRM may name them), have a label of their own; the others share one (law 12).
+MAX_CURRENCIES, MAX_TEAMS = 32, 64
 OTHER = "other"
 
 #: So much of a version tells it from others. As many series as versions count at present: one, or two in a switch.
@@ -103,7 +104,7 @@ class DetectMetrics:
     """What the brain folded and said, and the sums of the deals that are served here."""
 
     def __init__(
-        self, registry: CollectorRegistry, served: Callable[[], Iterable[Served]], exchange: Exchange = Exchange()
+        self, registry: CollectorRegistry, served: Callable[[], Iterable[Served]], exchange: Exchange = NO_RATES
     ) -> None:
         self.events = Counter(
             "signals_events",
@@ -163,7 +164,16 @@ class _Sums(Collector):
             (),
             [((), sum(one.behind for one in served))],
         )
-        cells = [(cell, sums) for one in totals for cell, sums in one.cells.items()]
+        found = {cell.team for one in totals for cell in one.cells} | {
+            gate.team for one in totals for gate in one.gates
+        }
+        teams = _few(found, MAX_TEAMS)
+        cells = [
+            (cell._replace(team=_named(cell.team, teams)), sums) for one in totals for cell, sums in one.cells.items()
+        ]
+        gates = [
+            (gate._replace(team=_named(gate.team, teams)), days) for one in totals for gate, days in one.gates.items()
+        ]
         yield _family(
             "signals_open_deals", "Open deals.", _CELL, [(cell, sums.open_deals) for cell, sums in cells if sums]
         )
@@ -195,7 +205,7 @@ class _Sums(Collector):
             "signals_gate_entries",
             "Entries into a stage within 90 days, by whether all criteria of its gate held then.",
             (*_GATE, "answer"),
-            [sample for one in totals for gate, daily in one.gates.items() for sample in _of_days(gate, daily)],
+            [sample for gate, days in gates for sample in _of_days(gate, days)],
         )
         for name, text, amounts in (
             ("open_amount", "Money open", [(cell, sums.cents) for cell, sums in cells]),
@@ -241,8 +251,17 @@ def _first_hours(suspect: Iterable[tuple[str, int, int]]) -> dict[str, int]:
 
 def _amounts(amounts: Iterable[tuple[Cell, Mapping[str, int]]]) -> list[Sample]:
     sums = [(cell, currency, cents) for cell, by_currency in amounts for currency, cents in by_currency.items()]
-    named = set(sorted({currency for _, currency, _ in sums})[:MAX_CURRENCIES])
-    return [((*cell, currency if currency in named else OTHER), cents / 100) for cell, currency, cents in sums]
+    named = _few({currency for _, currency, _ in sums}, MAX_CURRENCIES)
+    return [((*cell, _named(currency, named)), cents / 100) for cell, currency, cents in sums]
+
+
+def _few(names: set[str], most: int) -> frozenset[str]:
+    """Those that have a label of their own."""
+    return frozenset(sorted(names)[:most])
+
+
+def _named(name: str, few: frozenset[str]) -> str:
+    return name if name in few else OTHER
 
 
 def _in_base(amounts: Iterable[tuple[Cell, Mapping[str, int]]], exchange: Exchange) -> list[Sample]:

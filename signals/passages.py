@@ -12,13 +12,14 @@ import msgspec
 
 from signals.deal import MAX_ENTRIES, Deal, Entry
 from signals.rules import Gate, Rules, StageRule
+from signals.teams import team_of
 from topics.indicators import WINDOW_DAYS
 from topics.instants import DAY_US
 from topics.standing import Answer, together
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A stage was entered at `at_us`: names of the playbook, the team of the deal's owner then, and what was found."""
+    """A stage was entered at `at_us`: by the playbook's names, the team of the deal's owner then, what was found."""
 
     pipeline: str
     stage: str
@@ -59,6 +60,6 @@ def _passage(rules: Rules, deal: Deal, due_us: int) -> Passage | None:
     gate = gate_of(stages, deal.entries)
     if not gate:
         return None
-    stage, owner = stages[entry.stage], rules.owner(deal.fields)
+    stage = stages[entry.stage]
     answer = together([condition.judge(deal.fields) for _, condition in gate])
-    return Passage(stage.pipeline, stage.name, (owner.team or "") if owner else "", entry.at_us, answer)
+    return Passage(stage.pipeline, stage.name, team_of(rules, deal.fields), entry.at_us, answer)

@@ -14,6 +14,7 @@ from signals.episodes import Episode
 from signals.judge import Watch
 from signals.passages import Passage, Passages
 from signals.rules import Rules, StageRule
+from signals.teams import team_of
 from topics.events import Scalar
 from topics.instants import DAY_US, HOUR_US
 from topics.signals import Kind, Severity
@@ -25,7 +26,7 @@ _replace = msgspec.structs.replace
 
 
 class Cell(NamedTuple):
-    """The bounded labels under which a deal counts: all of them names of the playbook, or empty (law 12)."""
+    """Under what a deal counts: names of the playbook, or empty; the team may be one that only the CRM knows."""
 
     pipeline: str
     segment: str
@@ -81,7 +82,7 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
         return None
     fields, episodes = deal.fields, watch.episodes
     segment, owner = rules.segment(fields), rules.owner(fields)
-    team = (owner.team or "") if owner else ""
+    team = team_of(rules, fields)
     cell = Cell(stage.pipeline, segment.name if segment else "", team)
     if not stage.is_open:
         kept, entered = _kept_sql(rules, deal, stage, None), _entered(watch.passages)

@@ -17,6 +17,7 @@ from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
 from programs.commands.choosing import instant
 from programs.commands.loading import broker_answers, broker_of, ready
+from programs.commands.practice import report
 from programs.commands.topics import specs
 from programs.configuration import SettingsError, load_settings
 from programs.crew import cores
@@ -32,6 +33,7 @@ from topics.signals import Kind
 from topics.sources.source import Source
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, show and publish the definitions.")
+app.command("report")(report)
 
 BrokerOption = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="in place of the setting")]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.settings import Broker
 from playbook.load import Loaded, PlaybookError, load
 from playbook.model import Playbook
 from programs.commands.choosing import check_path, chosen_of, instant
@@ -69,16 +70,18 @@ def history_of(  # noqa: PLR0913, PLR0917 - the options that say which files
 
 
 @contextmanager
-def replayed_history(history: History) -> Iterator[tuple[Result, Loaded]]:
-    """Replay a command's files; the result can be read while the context lasts. Raises CallError, WorkError."""
+def replayed_history(history: History, *, figures: bool = False) -> Iterator[tuple[Result, Loaded]]:
+    """Replay a command's files; the result can be read while the context lasts. Raises CallError, WorkError.
+
+    `figures`: whether the indicators are wanted, too.
+    """
     try:
         chosen = chosen_of(history.sources, history.mapping, history.playbook)
         check_path(history.path, chosen)
         learned = NO_BASELINES if history.baselines is None else read_baselines(history.baselines)
         until_us = instant(history.until)
-        plan = Plan(
-            chosen.sources, chosen.playbook.playbook, chosen.playbook.hash, until_us, views=True, baselines=learned
-        )
+        playbook, version = chosen.playbook
+        plan = Plan(chosen.sources, playbook, version, until_us, views=True, baselines=learned, figures=figures)
         with replayed(history.path, plan, cores()) as result:
             yield result, chosen.playbook
     except (PlaybookError, FilesError) as error:
@@ -105,25 +108,35 @@ def _live(broker: str | None) -> Present:
     installation = ready(broker=broker)
     target = broker_of(installation)
     with broker_answers():
-        from engine.admin import read_all  # noqa: PLC0415 - kafka-python takes 0.2 s to import
-        from programs import publishing  # noqa: PLC0415 - the same
-
-        latest: dict[bytes, bytes] = {}
-        for record in read_all(target, DEAL_CURRENT):
-            if record.key is None:
-                continue
-            if record.value is None:
-                latest.pop(record.key, None)
-            else:
-                latest[record.key] = record.value
-        published = publishing.shelf(target).playbooks
-    own = installation.playbook
-    read = {version: _readable(one.text) for version, one in published.items()}
-    playbooks = {version: playbook for version, playbook in read.items() if playbook is not None}
-    if not latest:
+        views = last_values(target, DEAL_CURRENT)
+        playbooks = _published(target)
+    if not views:
         raise WorkError(f"{DEAL_CURRENT} holds no deal yet")
-    at_us = max(_instant_of(value) for value in latest.values())
-    return Present(latest.values(), at_us, {own.hash: own.playbook, **playbooks})
+    at_us = max(map(_instant_of, views))
+    return Present(views, at_us, {installation.playbook.hash: installation.playbook.playbook, **playbooks})
+
+
+def last_values(broker: Broker, topic: str) -> list[bytes]:
+    """The last value of each key of a compacted topic, without those that were removed."""
+    from engine.admin import read_all  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+    latest: dict[bytes, bytes] = {}
+    for record in read_all(broker, topic):
+        if record.key is None:
+            continue
+        if record.value is None:
+            latest.pop(record.key, None)
+        else:
+            latest[record.key] = record.value
+    return list(latest.values())
+
+
+def _published(broker: Broker) -> dict[str, Playbook]:
+    """The playbooks that were published, as far as this release can read them."""
+    from programs import publishing  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+    read = {version: _readable(one.text) for version, one in publishing.shelf(broker).playbooks.items()}
+    return {version: playbook for version, playbook in read.items() if playbook is not None}
 
 
 def _readable(text: str) -> Playbook | None:

@@ -36,7 +36,7 @@ BOUNDED = {
     "method": "the Slack methods that are called",
     "pipeline": "the playbook",
     "segment": "the playbook",
-    "team": "the playbook",
+    "team": "the playbook and the CRM, 64 and one for the others",
     "route": "the playbook",
     "stage": "the playbook",
     "currency": "three letters",

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from prometheus_client import CollectorRegistry
 
 from signals.indicators import Made, Totals
+from signals.metrics import MAX_TEAMS, OTHER, DetectMetrics
 from signals.money import Exchange
 from signals.standing import Cell, Entered, OwnedBy, Standing, standing_after, standing_of
 from tests.unit.brain_story import PANEL, SOURCE, at, changed, created, full_record, gap, history, intent, removed
@@ -27,11 +29,13 @@ def standing(*events: DealEvent, until: int = at(0)) -> Any:  # noqa: ANN401 - t
 
 
 MET = Answer.MET
+OF_CRM: dict[str, Any] = {"owner_id": "u9", "owner_team": "East"}
 FULL: dict[str, Any] = {"amount": 1500.5, "currency": "EUR", "owner_id": "u1", "budget": True, "need": True}
 
 ROWS: list[tuple[str, str, object, dict[str, Any]]] = [
     ("the labels are the playbook's names", "cell", Cell("Sales", "big", "South"), FULL),
     ("an owner whom nobody knows has no team", "cell", Cell("Sales", "big", ""), {**FULL, "owner_id": "u9"}),
+    ("one whom only the CRM knows has its team there", "cell", Cell("Sales", "big", "East"), {**FULL, **OF_CRM}),
     ("a deal of no segment has none", "cell", Cell("Sales", "", "South"), {**FULL, "amount": None}),
     ("all SQL fields true is met", "sql", Answer.MET, FULL),
     ("one that is false is not met", "sql", Answer.NOT_MET, {**FULL, "need": False}),
@@ -208,6 +212,29 @@ def test_the_figures_of_a_cell_are_gone_when_nothing_is_left_to_count() -> None:
     totals.change(one, None)
     assert totals.touched == {one.cell, one.owner}
     assert [totals.figures(place, Made(0, "", ""), RULES.playbook.hygiene) for place in totals.touched] == [None, None]
+
+
+class OneServed:
+    """A partition as the metrics read it."""
+
+    number, tick_us, version, switched, behind, known_deals = 0, 0, "sha256:v", False, 0, 0
+
+    def __init__(self, totals: Totals) -> None:
+        self.totals = totals
+
+
+def test_teams_that_the_crm_names_without_end_share_a_label() -> None:
+    totals, registry = Totals(), CollectorRegistry()
+    for n in range(MAX_TEAMS + 10):
+        deal = created(at(0), stage="Lead", owner_id="u9", owner_team=f"T{n:03}", amount=100.0)
+        totals.change(None, standing(deal))
+    DetectMetrics(registry, lambda: [OneServed(totals)], Exchange("EUR", {}))
+    (family,) = [one for one in registry.collect() if one.name == "signals_open_deals"]
+    counted = {sample.labels["team"]: sample.value for sample in family.samples}
+    assert len(counted) == MAX_TEAMS + 1
+    assert (counted[OTHER], sum(counted.values())) == (10, MAX_TEAMS + 10)
+    base = {"pipeline": "Sales", "segment": "small", "team": OTHER, "currency": "EUR"}
+    assert registry.get_sample_value("signals_open_amount_base", base) == 1000
 
 
 def test_amounts_in_base_currency_are_those_that_have_a_rate() -> None:
