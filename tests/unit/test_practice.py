@@ -27,10 +27,9 @@ def seen(team: str, *kinds: Kind, **changes: object) -> Seen:
     return Seen(**{**known, **changes}, open_signals=tuple(map(OpenKind, kinds)))
 
 
-def entries(team: str, met: int, broken: int, unknown: int = 0, partition: int = 0, stage: str = "Demo") -> GateFigures:
-    counts = Counts(met, broken, unknown)
+def entries(team: str, *counts: int, partition: int = 0, stage: str = "Demo") -> GateFigures:
     where: dict[str, Any] = {"partition": partition, "pipeline": "Sales", "stage": stage, "team": team}
-    return GateFigures(**where, entries=counts, as_of="", playbook="")
+    return GateFigures(**where, entries=Counts(*counts), as_of="", playbook="")
 
 
 def opened(kind: Kind, *details: dict[str, Any], at: str = NOW, step: Step = Step.OPENED, name: str = "s1") -> Signal:
@@ -119,9 +118,7 @@ OVERRIDES: list[tuple[str, Kind, dict[str, Any], list[Definition]]] = [
 
 
 @pytest.mark.parametrize(("kind", "detail", "where"), [row[1:] for row in OVERRIDES], ids=[row[0] for row in OVERRIDES])
-def test_an_override_counts_where_its_signal_belongs(
-    kind: Kind, detail: dict[str, Any], where: list[Definition]
-) -> None:
+def test_an_override_counts_where_it_belongs(kind: Kind, detail: dict[str, Any], where: list[Definition]) -> None:
     found = report("s1")
     found.take_signal(opened(kind, detail))
     found.take_signal(opened(kind, detail, name="s2"))
