@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from alerts.metrics import FAILURES
 from boards.promql import grown, risen
-from boards.rules import ICP_FLOOR, INDICATORS, JOB, MONITOR, QUARTER, Alert, Group
-
-#: A ratio over fewer deals than this says nothing.
-ICP_ENOUGH = 20
+from boards.rules import ENOUGH, GATE_SPREAD, ICP_FLOOR, INDICATORS, JOB, MONITOR, QUARTER, Alert, Group
 
 _FAILED = f'outcome=~"{"|".join(FAILURES)}"'
 _UNDECODABLE = 'fate="undecodable"'
@@ -256,9 +253,19 @@ ALERTS = Group(
             "warning",
             "revops",
             "15m",
-            f"signals:icp_adherence_ratio < {ICP_FLOOR:.2f} and signals:icp_adherence_deals:judged >= {ICP_ENOUGH}",
+            f"signals:icp_adherence_ratio < {ICP_FLOOR:.2f} and signals:icp_adherence_deals:judged >= {ENOUGH}",
             "Only {{ $value | humanizePercentage }} of the open deals fit the ideal customer profile",
-            f"ICP adherence has been below {ICP_FLOOR:.0%} for 15 minutes, with {ICP_ENOUGH} deals judged or more.",
+            f"ICP adherence has been below {ICP_FLOOR:.0%} for 15 minutes, with {ENOUGH} deals judged or more.",
+        ),
+        Alert(
+            "SignalsGatePassSpread",
+            "warning",
+            "revops",
+            "15m",
+            f"signals:gate_pass_ratio:spread_by_stage > {GATE_SPREAD:.2f}",
+            "Teams differ by {{ $value | humanizePercentage }} in how often they pass the gate of {{ $labels.stage }}",
+            "Within 90 days one team entered {{ $labels.stage }} ({{ $labels.pipeline }}) with all criteria met far "
+            f"more often than another, each with {ENOUGH} entries judged or more.",
         ),
     ),
 )

@@ -176,6 +176,66 @@ THE_THREE_QUESTIONS = Row(
     ),
 )
 
+_GATES = 'pipeline=~"$pipeline",team=~"$team"'
+
+DEFINITIONS_IN_PRACTICE = Row(
+    "Definitions in practice",
+    (
+        Panel(
+            "Kept to SQL, 90 days",
+            "Of the deals that reached SQL within 90 days and can be judged: the share that still meets its criteria "
+            "or has closed.",
+            NUMBER,
+            4,
+            (Query(met_ratio("signals_post_sql_deals", CHOSEN), "ratio"),),
+            unit="percentunit",
+            height=6,
+            steps=_RATIO_STEPS,
+            decimals=0,
+            highest=1,
+            empty="nothing to judge",
+        ),
+        Panel(
+            "Reached SQL: judged, unknown",
+            "How many deals that reached SQL within 90 days the ratio stands on, and at how many a criterion is "
+            "unknown.",
+            NUMBER,
+            4,
+            _judged("signals_post_sql_deals"),
+            height=6,
+            decimals=0,
+        ),
+        Panel(
+            "Gates passed by stage, 90 days",
+            "Of the entries into a stage within 90 days that can be judged: the share with all criteria of its gate "
+            "met.",
+            BARS,
+            8,
+            (Query(met_ratio("signals_gate_entries", _GATES, by="stage"), "{{stage}}"),),
+            unit="percentunit",
+            height=6,
+            steps=_RATIO_STEPS,
+            decimals=0,
+            highest=1,
+            empty="nothing to judge",
+        ),
+        Panel(
+            "Gates passed by team, 90 days",
+            "The same by the team of the deal's owner at the entry. A team far from the others has a definition of "
+            "its own.",
+            BARS,
+            8,
+            (Query(named(met_ratio("signals_gate_entries", _GATES, by="team"), "team"), "{{team}}"),),
+            unit="percentunit",
+            height=6,
+            steps=_RATIO_STEPS,
+            decimals=0,
+            highest=1,
+            empty="nothing to judge",
+        ),
+    ),
+)
+
 THE_PIPELINE = Row(
     "The pipeline",
     (
@@ -201,6 +261,23 @@ THE_PIPELINE = Row(
             LINES,
             8,
             (Query(named(total("signals_open_amount", CHOSEN, by="currency"), "currency"), "{{currency}}"),),
+        ),
+        Panel(
+            "Amount at risk by currency",
+            "The sum of the amounts of open deals on which a critical signal is open, each in its own currency.",
+            LINES,
+            12,
+            (Query(named(total("signals_at_risk_amount", CHOSEN, by="currency"), "currency"), "{{currency}}"),),
+        ),
+        Panel(
+            "Open and at risk in base currency",
+            "The same sums in the base currency of the settings. What has no rate there is not in them.",
+            LINES,
+            12,
+            tuple(
+                Query(total(f"signals_{what}_amount_base", CHOSEN, by="currency"), f"{words} ({{{{currency}}}})")
+                for what, words in (("open", "open"), ("at_risk", "at risk"))
+            ),
         ),
     ),
 )
@@ -276,7 +353,7 @@ PIPELINE = Board(
     description="What is happening in the pipeline now. Definitions are the playbook's.",
     since="now-24h",
     refresh="30s",
-    rows=(THE_THREE_QUESTIONS, THE_PIPELINE, THE_SIGNALS, WHO_WAS_TOLD),
+    rows=(THE_THREE_QUESTIONS, DEFINITIONS_IN_PRACTICE, THE_PIPELINE, THE_SIGNALS, WHO_WAS_TOLD),
     variables=tuple(
         Variable(name, "signals_open_deals", f"only deals of this {name}") for name in ("pipeline", "segment", "team")
     ),

@@ -10,6 +10,10 @@ from boards.promql import JUDGED, UNKNOWN, count_of, met_ratio, quantile, total
 JOB = 'job="deal-signals"'
 #: Below this adherence forecasts go wrong.
 ICP_FLOOR = 0.7
+#: A ratio over fewer deals, or entries of a team, than this says nothing.
+ENOUGH = 20
+#: Where two teams pass the same gate with shares so far apart, one of them has a definition of its own.
+GATE_SPREAD = 0.25
 #: Where the runbook of each alert stands.
 RUNBOOK = "docs/operations.md"
 
@@ -56,16 +60,38 @@ def _ratio(name: str, metric: str) -> tuple[Recorded, ...]:
     )
 
 
+def _gate_ratio(by: str) -> str:
+    return met_ratio("signals_gate_entries", by=by)
+
+
+_TEAMS_WITH_ENOUGH = (
+    f"(signals:gate_pass_ratio:by_stage_team and signals:gate_entries:judged_by_stage_team >= {ENOUGH})"
+)
+
 INDICATORS = Group(
     "signals-indicators",
     (
         *_ratio("sql_criteria", "signals_sql_criteria_deals"),
         *_ratio("icp_adherence", "signals_icp_deals"),
+        *_ratio("post_sql_consistency", "signals_post_sql_deals"),
+        Recorded("signals:gate_pass_ratio:by_stage", _gate_ratio("pipeline, stage")),
+        Recorded("signals:gate_pass_ratio:by_stage_team", _gate_ratio("pipeline, stage, team")),
+        Recorded(
+            "signals:gate_entries:judged_by_stage_team",
+            total("signals_gate_entries", JUDGED, by="pipeline, stage, team"),
+        ),
+        Recorded(
+            "signals:gate_pass_ratio:spread_by_stage",
+            f"max by (pipeline, stage) {_TEAMS_WITH_ENOUGH} - min by (pipeline, stage) {_TEAMS_WITH_ENOUGH}",
+        ),
         Recorded(
             "signals:deals_over_cycle:by_segment",
             f"{total('signals_deals_over_cycle', by='segment')} or 0 * {total('signals_open_deals', by='segment')}",
         ),
         Recorded("signals:open_amount:by_currency", total("signals_open_amount", by="currency")),
+        Recorded("signals:at_risk_amount:by_currency", total("signals_at_risk_amount", by="currency")),
+        Recorded("signals:open_amount:base", total("signals_open_amount_base", by="currency")),
+        Recorded("signals:at_risk_amount:base", total("signals_at_risk_amount_base", by="currency")),
     ),
 )
 
