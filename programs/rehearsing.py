@@ -61,8 +61,14 @@ class Rehearsal:
     """The voice up to the outbox. `take` records of `deal.signals` or `alert.actions` in the order of their time."""
 
     def __init__(self, published: Published, rates: Rates | None = None) -> None:
-        world = World(published, Metrics(CollectorRegistry()), _TIMES, rates or {})
-        self._fanout, self.policy = make_fanout(world, 0, Kept()), make_policy(world, 0, Kept())
+        self._world = World(published, Metrics(CollectorRegistry()), _TIMES, rates or {})
+        self._stores = Kept(), Kept()
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with what is in the stores, as a process does."""
+        fanout, policy = self._stores
+        self._fanout, self.policy = make_fanout(self._world, 0, fanout), make_policy(self._world, 0, policy)
 
     def take(self, topic: str, value: bytes, at_us: int) -> Iterator[Heard]:
         """One record, after all that was due before it."""

@@ -164,9 +164,9 @@ def take_acted(box: Mailbox, terms: Terms, acted: Acted, now_us: int) -> Iterato
         return
     for recipient in item.passed_to:
         yield Acted(recipient=recipient, action=action)
-    item = _replace(item, action=action)
-    box.put(item)
     reason = ACTIONS[action.kind]
+    item = _replace(item, action=action, reason=reason if item.first is None else item.reason)
+    box.put(item)
     if item.first is None:
         until_us = parse_rfc3339(action.until) if action.until else 0
         yield decided(box, item, reason, now_us, until_us=until_us, detail=action.reason)
