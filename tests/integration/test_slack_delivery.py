@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from alerts.audience import person
 from alerts.calls import Calls, slack_client
 from alerts.courier import Courier, World
-from alerts.ledger import LedgerEntry, State
+from alerts.ledger import LedgerEntry, Part, State
 from alerts.reasons import Reason
 from alerts.retry import Patience
 from alerts.slack import Slack
@@ -360,3 +363,119 @@ async def test_the_latency_from_detection_to_the_message_is_measured(slack: Slac
 
 async def test_the_playbook_s_fallback_is_where_the_world_says(slack: SlackServer) -> None:
     assert _world(slack).fallback == PLAYBOOK.fallback_channel
+
+
+def _details(slack: SlackServer) -> list[str]:
+    return [reply["text"] for reply in slack.replies() if not reply["broadcast"]]
+
+
+def _reminders(slack: SlackServer) -> list[str]:
+    return [reply["text"] for reply in slack.replies() if reply["broadcast"]]
+
+
+def _remind(seq: int = 2) -> Delivery:
+    return structs.replace(_delivery(seq), op=Op.REMIND)
+
+
+async def test_the_evidence_stands_in_the_thread_once_and_is_edited_there(slack: SlackServer) -> None:
+    courier = Courier(_world(slack), StoredLedger(DictStore()))
+    signal = opened(Kind.STAGE_OVERSTAY)
+    await courier.deliver(_delivery(1, signal))
+    await courier.deliver(_delivery(2, updated(signal, deal_name="Acme, larger")))
+    await courier.deliver(_delivery(3, resolved(signal)))
+    (reply,) = slack.replies()
+    assert (reply["text"], len(reply["edits"])) == ("Evidence for Acme, larger", 1)
+    assert "event e1 (deal.events 1/12)" in json.dumps(reply["blocks"])
+    assert len(slack.said()) == 1
+
+
+async def test_a_reminder_interrupts_once_more_and_stays_one_message(slack: SlackServer) -> None:
+    store = DictStore()
+    courier = Courier(_world(slack), StoredLedger(store))
+    await courier.deliver(_delivery())
+    end = await courier.deliver(_remind())
+    assert end.reason is None
+    (message,) = slack.said()
+    assert len(message["edits"]) == 1
+    assert [text.startswith("🟡 Acme renewal 2027: still") for text in _reminders(slack)] == [True]
+    assert (_entry(store).state, _entry(store).part, len(_entry(store).reminders)) == (State.SAID, Part.MAIN, 1)
+    await courier.deliver(_remind())
+    assert len(_reminders(slack)) == 1
+    await courier.deliver(_remind(3))
+    assert len(_reminders(slack)) == 2
+
+
+async def test_a_reminder_of_what_was_never_said_is_the_message(slack: SlackServer) -> None:
+    await Courier(_world(slack), StoredLedger(DictStore())).deliver(_remind())
+    assert (len(slack.said()), _reminders(slack)) == (1, [])
+
+
+@pytest.mark.parametrize("fault", [DROPPED_AFTER, DROPPED_BEFORE, BROKEN, LIMITED], ids=str)
+async def test_a_reply_whose_answer_is_unclear_is_looked_for_in_its_thread(slack: SlackServer, fault: Fault) -> None:
+    made = _world(slack)
+    courier = Courier(made, StoredLedger(DictStore()))
+    slack.fail("chat.postMessage", Fault(), fault)
+    await courier.deliver(_delivery())
+    slack.fail("chat.postMessage", fault)
+    await courier.deliver(_remind())
+    assert (len(slack.said()), len(_details(slack)), len(_reminders(slack))) == (1, 1, 1)
+    assert len(slack.called("conversations.replies")) >= (2 if fault is DROPPED_AFTER else 0)
+
+
+async def test_a_thread_that_cannot_be_written_to_leaves_the_message_as_said(slack: SlackServer) -> None:
+    store, made = DictStore(), _world(slack)
+    slack.fail("chat.postMessage", Fault(), not_ok("restricted_action_thread_locked"))
+    end = await Courier(made, StoredLedger(store)).deliver(_delivery())
+    assert end.reason is None
+    assert (_entry(store).state, _entry(store).detail) == (State.SAID, "restricted_action_thread_locked")
+    assert made.metrics.messages.labels("reply", "recipient_refused")._value.get() == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the broker had it", "after the broker had it"])
+@pytest.mark.parametrize("flush", range(1, 14))
+@pytest.mark.parametrize("fault", [None, DROPPED_AFTER], ids=["well", "lost"])
+async def test_a_death_at_any_step_leaves_each_part_once(
+    slack: SlackServer,
+    fault: Fault | None,
+    flush: int,
+    after: bool,  # noqa: FBT001 - a case's column
+) -> None:
+    """Message, details, reminder, end: whichever write to the ledger the process dies around, each stands once."""
+    for _ in range(3 if fault else 0):
+        slack.fail("chat.postMessage", fault or Fault())
+    items = [_delivery(), _remind(), _delivery(3, resolved(SIGNAL))]
+    first = DictStore()
+    first.crash_at, first.crash_after = flush, after
+    await _run_until_crash(slack, first, items)
+    second = DictStore(first.durable)
+    assert not await _run_until_crash(slack, second, items)
+    assert (len(slack.said()), len(_details(slack)), len(_reminders(slack))) == (1, 1, 1)
+    entry = _entry(second)
+    (message,) = slack.said()
+    assert (entry.state, entry.seq, entry.ts) == (State.SAID, 3, message["ts"])
+    assert {entry.details_ts, *entry.reminders} == {reply["ts"] for reply in slack.replies()}
+    assert entry.doubtful is (flush == 2 and after)  # it cannot know that it had not called yet
+
+
+async def test_a_message_that_may_stand_there_twice_says_so_and_so_does_the_ledger(slack: SlackServer) -> None:
+    slack.fail("chat.postMessage", DROPPED_AFTER)
+    slack.fail("conversations.history", not_ok("missing_scope"), not_ok("missing_scope"))
+    store = DictStore()
+    await Courier(_world(slack), StoredLedger(store)).deliver(_delivery())
+    first, second = (json.dumps(message["blocks"]) for message in slack.said())
+    assert "perhaps said twice" not in first
+    assert "perhaps said twice" in second
+    assert _entry(store).doubtful
+    assert _entry(store).ts == slack.said()[1]["ts"]
+
+
+async def test_a_history_that_may_be_read_once_a_minute_is_waited_for(slack: SlackServer) -> None:
+    """Some apps may call conversations.history once a minute: a minute is half a second here."""
+    slack.fail("chat.postMessage", DROPPED_AFTER)
+    slack.fail("conversations.history", *[Fault(status=429, error="ratelimited", retry_after="0.5")] * 2)
+    made = _world(slack)
+    await Courier(made, StoredLedger(DictStore())).deliver(_delivery())
+    assert len(slack.said()) == 1
+    looks = slack.called("conversations.history")
+    assert [round(after.at_s - before.at_s, 1) >= 0.5 for before, after in pairwise(looks)] == [True, True]
+    assert _count(made, "possible_doubles") == 0
