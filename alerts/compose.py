@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.blocks import Composed
-from alerts.lists import deals, digest, flood
+from alerts.lists import deals, digest, flood, queue, rolled_up
 from alerts.message import about_a_deal
 from alerts.reasons import Reason
 from alerts.values import Delivery, Form
@@ -19,5 +19,9 @@ def compose(playbook: Playbook, delivery: Delivery, via: Reason, *, doubtful: bo
             return Composed(deals(playbook, delivery, via, doubtful=doubtful))
         case Form.DIGEST:
             return Composed(digest(playbook, delivery, via, doubtful=doubtful))
+        case Form.QUEUE:
+            return Composed(queue(playbook, delivery, via, doubtful=doubtful))
+        case Form.ROLLUP:
+            return Composed(rolled_up(delivery, via, doubtful=doubtful))
         case Form.FLOOD:
             return Composed(flood(delivery, via, doubtful=doubtful))

@@ -10,14 +10,16 @@ from alerts.buttons import menu
 from alerts.inert import escaped
 from alerts.links import deal_link
 from alerts.message import DOUBTFUL, HASH, icon_of, still_open
-from alerts.phrases import FACT, amount, capital, headline, icon, moment, name_of, outcome, sentence, why
+from alerts.phrases import FACT, LINE, NAME, amount, capital, headline, icon, moment, name_of, outcome, sentence, why
 from alerts.reasons import FALLBACKS, MEANING, Reason
-from alerts.values import Delivery
+from alerts.values import Delivery, Sheet
 from playbook.model import Playbook
 from topics.signals import Signal, Step
 
 #: Lines of a list; a message takes 50 blocks.
 MOST_LINES = 40
+#: Lines of figures in a roll-up.
+MOST_FIGURES = 12
 #: Deals whose reasons are spelled out.
 MOST_DEALS = 15
 
@@ -37,6 +39,45 @@ def digest(playbook: Playbook, delivery: Delivery, via: Reason, *, doubtful: boo
     start = f"\N{MEMO} {_counted(many, 'more thing', 'more things')} on your deals"
     lines = (_line(playbook, signal, _handled(delivery)) for signal in delivery.shown[:MOST_LINES])
     return _list(start, delivery, via, tuple(lines), doubtful=doubtful)
+
+
+def queue(playbook: Playbook, delivery: Delivery, via: Reason, *, doubtful: bool) -> Message:
+    """A person's week: everything that is open on their deals, the largest first, with the minutes that each takes."""
+    left = still_open(delivery.shown)
+    minutes = sum(_minutes(playbook, signal) for signal in left)
+    many = len(left) + delivery.count
+    todo = f"{_counted(many, 'thing', 'things')} to clear, about {_counted(minutes, 'minute', 'minutes')}"
+    start = f"\N{CALENDAR} Your week: {todo if many else 'all clear'}"
+    lines = (_queued(playbook, signal, _handled(delivery)) for signal in delivery.shown[:MOST_LINES])
+    return _list(start, delivery, via, tuple(lines), doubtful=doubtful)
+
+
+def _queued(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> Block:
+    """One thing to clear: which fields are meant, and how long it takes."""
+    if signal.transition is Step.RESOLVED:
+        return _line(playbook, signal, handled)
+    fields = ", ".join(dict.fromkeys(str(each["field"]) for each in signal.evidence.details if "field" in each))
+    facts = (escaped(fields, FACT), f"{_minutes(playbook, signal)} min")
+    return section(" · ".join([_words(signal), *(each for each in facts if each)]), _menu(playbook, signal, handled))
+
+
+def _minutes(playbook: Playbook, signal: Signal) -> int:
+    return round(playbook.alerts.queue.minutes_of(signal.kind))
+
+
+def rolled_up(delivery: Delivery, via: Reason, *, doubtful: bool) -> Message:
+    """A lead's or a manager's view of many deals: figures, then the worst of them."""
+    sheet = delivery.sheet or Sheet(title="", lines=())
+    start = f"\N{BAR CHART} {escaped(sheet.title, NAME)}"
+    figures = "\n".join(escaped(line, LINE) for line in sheet.lines[:MOST_FIGURES])
+    worst = (
+        section(f"{_words(signal)}{f' · {escaped(signal.owner, FACT)}' if signal.owner else ''}")
+        for signal in delivery.shown[:MOST_DEALS]
+    )
+    blocks = present(
+        header(start), section(figures) if figures else None, *worst, _print(delivery, via, doubtful=doubtful)
+    )
+    return Message(start, blocks)
 
 
 def flood(delivery: Delivery, via: Reason, *, doubtful: bool) -> Message:

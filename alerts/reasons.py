@@ -14,6 +14,7 @@ class Reason(StrEnum):
     MERGED = "merged"
     JOINED = "joined"
     DIGESTED = "digested"
+    QUEUED = "queued"
     WORSE = "worse"
     REPEATED = "repeated"
     ACTION_OVER = "action_over"
@@ -72,6 +73,7 @@ MEANING: dict[Reason, str] = {
     Reason.MERGED: "told together with another signal, in one message",
     Reason.JOINED: "told in the message about the same deal that stands already",
     Reason.DIGESTED: "told in the digest, with what else was left of the day before",
+    Reason.QUEUED: "shown again in the queue of the week",
     Reason.WORSE: "it has become graver since it was told",
     Reason.REPEATED: "it still holds, and nobody has said a word",
     Reason.ACTION_OVER: "the time that somebody asked for is over, and it still holds",
@@ -136,6 +138,7 @@ FATES: dict[Reason, Fate] = {
     Reason.MERGED: Fate.MERGED,
     Reason.JOINED: Fate.MERGED,
     Reason.DIGESTED: Fate.MERGED,
+    Reason.QUEUED: Fate.TOLD,
     Reason.INHIBITED: Fate.INHIBITED,
     Reason.SETTLING: Fate.HELD,
     Reason.SNOOZED: Fate.HELD,

@@ -84,12 +84,21 @@ class Op(StrEnum):
 
 
 class Form(StrEnum):
-    """What a message is about: one deal, several, the rest of a day, or a flood of one kind."""
+    """What a message is about: one deal, several, the rest of a day, a week's queue, a roll-up, or a flood."""
 
     DEAL = "deal"
     DEALS = "deals"
     DIGEST = "digest"
+    QUEUE = "queue"
+    ROLLUP = "rollup"
     FLOOD = "flood"
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """A roll-up as it is to be read: a title and lines of plain text, as yet unescaped."""
+
+    title: str
+    lines: tuple[str, ...]
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,7 +108,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal's id. `signal` is the gravest, and names the deal; `signals` are all that the message shows, that one
     included, in order, those that are over, too (empty: `signal` alone). `handled` is what people did about them.
 
-    `count`: how many more than are shown (digest), or how many opened (flood). `since`: when a flood began, RFC 3339.
+    `count`: how many more than are shown (digest, queue), or how many opened (flood). `since`: when a flood began, RFC
+    3339. `sheet`: what a roll-up says beside its signals.
     """
 
     seq: int
@@ -114,6 +124,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     form: Form = Form.DEAL
     count: int = 0
     since: str = ""
+    sheet: Sheet | None = None
 
     @property
     def about(self) -> str:

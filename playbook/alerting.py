@@ -82,6 +82,42 @@ class Digest(Part):
     most: int = Field(default=20, ge=1, le=40)
 
 
+#: Minutes that it takes to clear one signal of a kind: estimates of ours, for nobody has published such figures. A
+#: field is filled in or corrected in two, a stage or a date in three to five, with a look at the deal; whoever has to
+#: speak to the buyer needs fifteen. `queue.minutes` goes before them.
+MINUTES: dict[Kind, float] = dict.fromkeys(Kind, 5.0) | {
+    Kind.JUNK_FIELD: 2.0,
+    Kind.NEXT_STEP_STALE: 2.0,
+    Kind.CLOSE_DATE_PASSED: 3.0,
+    Kind.CLOSE_DATE_PARKED: 3.0,
+    Kind.CLOSE_DATE_WISHFUL: 3.0,
+    Kind.CATEGORY_MISMATCH: 3.0,
+    Kind.STAGE_REGRESSED: 3.0,
+    Kind.REOPENED: 3.0,
+    Kind.CONTACT_GAP: 15.0,
+    Kind.BUYER_SILENT: 15.0,
+    Kind.SINGLE_THREADED: 15.0,
+    Kind.HANDOFF_STALLED: 15.0,
+    Kind.HIGH_INTENT: 15.0,
+    Kind.INTENT_UNANSWERED: 15.0,
+}
+
+
+class Queue(Part):
+    """The weekly queue: when a person's week begins, the day's digest shows everything that is open on their deals.
+
+    The largest deals first, with the minutes that it takes to clear each; what is done is struck through.
+    """
+
+    enabled: bool = True
+    most: int = Field(default=30, ge=1, le=40)
+    minutes: dict[Kind, Annotated[float, Field(ge=0, le=600)]] = Field(default_factory=dict)
+
+    def minutes_of(self, kind: Kind) -> float:
+        """How long one signal of a kind takes."""
+        return self.minutes.get(kind, MINUTES[kind])
+
+
 class Flood(Part):
     """More openings of one kind than this in a minute (per partition): the playbook is wrong, not the deals.
 
@@ -105,6 +141,7 @@ class Alerts(Part):
     group: Group = Group()
     budget: Budget = Budget()
     digest: Digest = Digest()
+    queue: Queue = Queue()
     repeat_days: tuple[Interval, ...] = Field(default=(1.0, 3.0, 7.0, 14.0), description="each longer than the last")
     escalate_from: Severity = Field(default=Severity.WARNING, description="milder signals go to nobody else")
     done_days: Interval = Field(default=3.0, description="what was said to be done and still holds comes back then")

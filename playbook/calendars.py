@@ -57,6 +57,15 @@ class BusinessTime:
         """When the working hours end that an instant is in, or that begin next."""
         return self._window(self.zone.day_of(self.opens_us(at_us)))[1]
 
+    def week_of(self, day: int) -> int:
+        """The day on which the week of a day begins: the first after a weekend; Monday, where there is none."""
+        works = self._works
+        if all(works):
+            return day - _weekday(day)
+        while not works[_weekday(day)] or works[_weekday(day - 1)]:
+            day -= 1
+        return day
+
     def days_between(self, start_us: int, end_us: int) -> int:
         """Business days from one instant to a later one, in microseconds: each counts 24 hours of its clock."""
         return self._days(end_us) - self._days(start_us)

@@ -8,7 +8,7 @@ from alerts.actions import handled
 from alerts.policy.state import Item, Mailbox, Page
 from alerts.policy.terms import GRAVITY, Terms
 from alerts.reasons import Reason
-from alerts.values import Acted, Decision, Delivery, Flooded, Op, Told, Withdrawn
+from alerts.values import Acted, Decision, Delivery, Flooded, Form, Op, Told, Withdrawn
 from topics.instants import rfc3339
 
 Forward: TypeAlias = Told | Acted | Withdrawn
@@ -44,7 +44,8 @@ def decided(  # noqa: PLR0913, PLR0917 - a line of the log
 
 def delivery(box: Mailbox, terms: Terms, page: Page, op: Op, reason: Reason) -> Delivery:
     """A page as it is to be said: what is open goes first, then the graver, then the larger."""
-    items = sorted((box.items[each] for each in page.signals if each in box.items), key=lambda each: _rank(each, terms))
+    rank = _by_size if page.form is Form.QUEUE else _rank
+    items = sorted((box.items[each] for each in page.signals if each in box.items), key=lambda each: rank(each, terms))
     signals = tuple(each.signal for each in items) or ((page.flood,) if page.flood else ())
     return Delivery(
         seq=page.seq,
@@ -60,6 +61,10 @@ def delivery(box: Mailbox, terms: Terms, page: Page, op: Op, reason: Reason) -> 
         count=sum(page.counts.values()) or page.more,
         since=page.since,
     )
+
+
+def _by_size(item: Item, terms: Terms) -> tuple[bool, float, int, str]:
+    return item.is_over, -terms.money(item.signal), -GRAVITY[item.signal.severity], item.signal.id
 
 
 def _rank(item: Item, terms: Terms) -> tuple[bool, int, float]:

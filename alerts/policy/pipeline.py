@@ -106,6 +106,33 @@ class Scene(NamedTuple):
         today_us = self.hours.opens_us(self.hours.zone.start_us(day))
         return today_us if today_us >= at_us else self.hours.opens_us(self.hours.zone.start_us(day + 1))
 
+    @property
+    def week(self) -> int:
+        """The first day of the week in the recipient's zone."""
+        return self.hours.week_of(self.today)
+
+    def queue_us(self, week: int) -> int:
+        """When the queue of a week is due: at the opening of its first working day."""
+        return self.hours.opens_us(self.hours.zone.start_us(week))
+
+    @property
+    def queues(self) -> bool:
+        """Whether the week's queue is due: on its first working day, once, to a person."""
+        if not (self.is_person and self.terms.alerts.queue.enabled and self.head.queue_week < self.week):
+            return False
+        due_us = self.queue_us(self.week)
+        return self.now_us >= due_us and self.today == self.hours.zone.day_of(due_us)
+
+    def next_queue_us(self) -> int:
+        """When the next queue is due; 0: never."""
+        if not (self.is_person and self.terms.alerts.queue.enabled):
+            return 0
+        due_us = self.queue_us(self.week)
+        return due_us if due_us > self.now_us else self.queue_us(self.hours.week_of(self.week + _WEEK_DAYS))
+
+
+_WEEK_DAYS = 7
+
 
 class Stopped(NamedTuple):
     """A candidate that goes no further. `until_us`: look again then; 0: when something happens."""
@@ -124,11 +151,15 @@ class Raised(NamedTuple):
 
 
 class Saying(NamedTuple):
-    """Candidates that are told in one message, the most important first; `more` wait for another day."""
+    """Candidates that are told in one message, the most important first; `more` wait for another day.
+
+    `listed`: what was told before and stands, and is shown again.
+    """
 
     form: Form
     told: tuple[Candidate, ...]
     more: int = 0
+    listed: tuple[Item, ...] = ()
 
 
 class Passage(NamedTuple):
@@ -393,20 +424,38 @@ def record(scene: Scene, going: Going) -> Passage:
     news = [one for one in going if one.is_news]
     again = [one for one in going if one.occasion is Occasion.AGAIN]
     digest = sorted((one for one in going if one.occasion is Occasion.DIGEST), key=lambda one: _late(scene, one))
-    shown, rest = digest[: scene.terms.alerts.digest.most], digest[scene.terms.alerts.digest.most :]
+    listed = _listed(scene, going)
+    queue = scene.queues and bool(listed or digest)
+    most = scene.terms.alerts.queue.most if queue else scene.terms.alerts.digest.most
+    shown, rest = digest[:most], digest[most:]
     sayings = [
         Saying(_form_of(some), tuple(_called(one, place) for place, one in enumerate(some)))
         for some in _messages(scene, news)
         if some
     ]
     sayings += [Saying(Form.DEAL, (one,)) for one in again]
-    if shown:
-        told = tuple(one._replace(reason=_IN_DIGEST.get(one.reason, one.reason)) for one in shown)
+    told = tuple(one._replace(reason=_IN_DIGEST.get(one.reason, one.reason)) for one in shown)
+    if queue:
+        fits = listed[: most - len(told)]
+        sayings.append(Saying(Form.QUEUE, told, len(rest) + len(listed) - len(fits), fits))
+    elif told:
         sayings.append(Saying(Form.DIGEST, told, len(rest)))
     late_us = scene.digest_us(scene.now_us + 1)
     stopped = tuple(Stopped(one.item, Reason.OVER_BUDGET, late_us) for one in rest)
     standing = tuple(one for one in going if one.occasion is Occasion.STANDING)
     return Passage(standing, stopped, sayings=tuple(sayings))
+
+
+def _listed(scene: Scene, going: Going) -> tuple[Item, ...]:
+    """What stands in the week's queue beside the day's digest: all that was told before the week began."""
+    if not scene.queues:
+        return ()
+    began_us = scene.queue_us(scene.week)
+    standing = [one.item for one in going if one.occasion in _LISTED and one.item.told_us < began_us]
+    return tuple(sorted(standing, key=lambda item: -scene.terms.money(item.signal)))
+
+
+_LISTED = frozenset({Occasion.STANDING, Occasion.AGAIN})
 
 
 def _late(scene: Scene, one: Candidate) -> tuple[bool, tuple[bool, float, int, str]]:

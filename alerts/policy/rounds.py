@@ -28,6 +28,8 @@ from alerts.values import Form, Op, Told, digest
 _replace = msgspec.structs.replace
 #: What becomes of a signal that is told in a message which stands already.
 _JOINING = frozenset({Reason.TOLD, Reason.MERGED})
+#: Messages that say something once more in place; digests and queues are of their day.
+_OF_DEALS = frozenset({Form.DEAL, Form.DEALS})
 #: Who is not asked again about these: they are over for this recipient, though the signal is open.
 _CLOSED = frozenset({Reason.FLOOD, Reason.NOT_THEIRS})
 
@@ -96,9 +98,10 @@ def _said(box: Mailbox, scene: Scene, saying: Saying) -> Iterator[Effect]:
     now_us = scene.now_us
     page = _standing(box, scene, saying)
     op = Op.POST if page is None else Op.REMIND
-    shown = tuple(one.item.signal.id for one in saying.told)
+    items = (*(one.item for one in saying.told), *saying.listed)
+    shown = tuple(item.signal.id for item in items)
     if page is None:
-        lead = saying.told[0].item
+        lead = items[0]
         page = Page(
             id=digest(box.recipient.key, lead.signal.id, str(now_us)),
             form=saying.form,
@@ -112,23 +115,25 @@ def _said(box: Mailbox, scene: Scene, saying: Saying) -> Iterator[Effect]:
     for item in told:
         box.put(item)
     box.put_page(page)
-    said = delivery(box, scene.terms, page, op, told[0].reason)
+    said = delivery(box, scene.terms, page, op, told[0].reason if told else Reason.QUEUED)
     yield said
     for item in told:
         yield decided(box, item, item.reason, now_us, said)
+    for item in saying.listed:
+        yield decided(box, box.items[item.signal.id], Reason.QUEUED, now_us, said)
     box.lead(_counted(box.head, scene, saying.form))
 
 
 def _standing(box: Mailbox, scene: Scene, saying: Saying) -> Page | None:
     """The message that is to say it: the one about the deal, while something in it is open; else one that shows all."""
-    if saying.form is Form.DIGEST:
+    if saying.form not in _OF_DEALS:
         return None
     if saying.form is Form.DEAL:
         for item in scene.deals[saying.told[0].item.signal.subject_key]:
             for page in reversed(box.pages_with(item.signal.id)):
                 if page.form is Form.DEAL:
                     return page
-    shared = [page for page in box.pages_with(saying.told[0].item.signal.id) if page.form is not Form.DIGEST]
+    shared = [page for page in box.pages_with(saying.told[0].item.signal.id) if page.form in _OF_DEALS]
     wanted = {one.item.signal.id for one in saying.told}
     return next((page for page in reversed(shared) if wanted <= set(page.signals)), None)
 
@@ -154,9 +159,11 @@ def _told(box: Mailbox, scene: Scene, one: Candidate, *, joins: bool) -> Item:
 
 
 def _counted(head: Head, scene: Scene, form: Form) -> Head:
-    """A digest is the one of its day; everything else is an interruption."""
+    """A digest is the one of its day, a queue that of its week, too; everything else is an interruption."""
     if form is Form.DIGEST:
         return _replace(head, digest_day=scene.today)
+    if form is Form.QUEUE:
+        return _replace(head, digest_day=scene.today, queue_week=scene.week)
     spent = head.spent if head.day == scene.today else 0
     return _replace(head, day=scene.today, spent=spent + 1)
 
@@ -175,6 +182,8 @@ def _passed_on(box: Mailbox, raised: Raised, now_us: int) -> Iterator[Effect]:
 def _dues(box: Mailbox, scene: Scene, passage: Passage) -> Iterator[int]:
     """When something may change by time alone."""
     yield from (each.until_us for each in passage.stopped if each.until_us)
+    if scene.deals and (queue_us := scene.next_queue_us()):
+        yield queue_us
     for one in (*passage.going, *(one for saying in passage.sayings for one in saying.told)):
         item = box.items[one.item.signal.id]
         for due_us in (repeat_us(scene, item), item.answer_us + 1 if item.answer_us else 0):

@@ -30,7 +30,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The recipient, the latest definitions heard of, and what today has seen.
 
     `day` is the day of the recipient's zone (as `date.toordinal`) on which `spent` interruptions were made;
-    `digest_day` the day of the last digest. `due_us`: when the mailbox is to be looked at again.
+    `digest_day` the day of the last digest, `queue_week` the first day of the week of the last queue. `due_us`: when
+    the mailbox is to be looked at again.
     """
 
     recipient: Recipient
@@ -38,6 +39,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     day: int = 0
     spent: int = 0
     digest_day: int = 0
+    queue_week: int = 0
     due_us: int = NEVER_US
 
 

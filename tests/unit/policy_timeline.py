@@ -15,6 +15,7 @@ from alerts.policy.office import Office
 from alerts.policy.terms import Terms, terms_of
 from alerts.reasons import FATES, Fate, Reason
 from alerts.values import Acted, Decision, Delivery, Flooded, Op, Recipient, Told, Withdrawn
+from playbook.alerting import Queue
 from playbook.model import Playbook
 from playbook.owners import Directory
 from tests.golden.messages.samples import ANN, PLAYBOOK, PLAYBOOK_HASH
@@ -24,6 +25,10 @@ from topics.signals import Signal, Step
 #: A Wednesday, half past nine: half an hour into Ann's working day, which ends at 17:00 UTC.
 START_US = parse_rfc3339("2026-11-04T09:30:00Z")
 TO_ANN = person(ANN)
+
+
+#: Without the weekly queue, which has tests of its own and would stand between the others' messages.
+UNQUEUED = PLAYBOOK.model_copy(update={"alerts": PLAYBOOK.alerts.model_copy(update={"queue": Queue(enabled=False)})})
 
 
 class Line(NamedTuple):
@@ -38,7 +43,7 @@ class Line(NamedTuple):
 class Timeline:
     """One office and its clock, in seconds after START_US."""
 
-    def __init__(self, playbook: Playbook = PLAYBOOK, to: Recipient = TO_ANN) -> None:
+    def __init__(self, playbook: Playbook = UNQUEUED, to: Recipient = TO_ANN) -> None:
         self.terms: Terms = terms_of(playbook, PLAYBOOK_HASH, Directory(playbook.owners), {})
         self.to = to
         self.now_us = START_US

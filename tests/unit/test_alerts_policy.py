@@ -16,9 +16,10 @@ from alerts.reasons import FATES, MEANING, Fate, Reason
 from alerts.values import Form, Op, Told
 from playbook.alerting import Alerts, Budget, Digest, Group
 from playbook.model import Playbook, Response
-from tests.golden.messages.samples import ANN, PLAYBOOK, resolved, updated
+from tests.golden.messages.samples import ANN, resolved, updated
 from tests.golden.messages.samples import opened as sample
 from tests.unit.policy_timeline import START_US, Line, Timeline, conserved
+from tests.unit.policy_timeline import UNQUEUED as PLAYBOOK
 from topics.instants import DAY_US, HOUR_US, SECOND_US
 from topics.signals import FAMILY, Cause, Evidence, Kind, Severity, Signal, signal_id
 
@@ -44,7 +45,7 @@ def _on(signal: Signal, deal: str, **changes: object) -> Signal:
 
 
 def _with(**alerts: object) -> Playbook:
-    return PLAYBOOK.model_copy(update={"alerts": Alerts.model_validate(alerts)})
+    return PLAYBOOK.model_copy(update={"alerts": Alerts.model_validate({"queue": {"enabled": False}} | alerts)})
 
 
 def test_the_steps_stand_in_the_order_of_the_policy() -> None:
