@@ -9,9 +9,23 @@ from alerts.blocks import Block, Message, context, header, present, section
 from alerts.buttons import menu
 from alerts.inert import escaped
 from alerts.links import deal_link
-from alerts.message import DOUBTFUL, HASH, icon_of, still_open
-from alerts.phrases import FACT, LINE, NAME, amount, capital, headline, icon, moment, name_of, outcome, sentence, why
-from alerts.reasons import FALLBACKS, MEANING, Reason
+from alerts.message import DOUBTFUL, EXPLAINED, FEW_DETAILS, HASH, ROOM, icon_of, said_of, still_open, up_to
+from alerts.phrases import (
+    FACT,
+    LINE,
+    NAME,
+    amount,
+    capital,
+    details,
+    headline,
+    icon,
+    moment,
+    name_of,
+    outcome,
+    sentence,
+    why,
+)
+from alerts.reasons import MEANING, Reason
 from alerts.values import Delivery, Sheet
 from playbook.model import Playbook
 from topics.signals import Signal, Step
@@ -117,13 +131,19 @@ def _list(start: str, delivery: Delivery, via: Reason, lines: Sequence[Block], *
 def _explained(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> Block:
     if signal.transition is Step.RESOLVED:
         return _line(playbook, signal, handled)
-    return section(f"{_words(signal)}\n{why(signal)}", _menu(playbook, signal, handled))
+    lines = (_words(signal), why(signal), *details(signal, FEW_DETAILS), *_said(handled.get(signal.id)))
+    return section(up_to(lines, ROOM), _menu(playbook, signal, handled))
 
 
 def _line(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> Block:
     if signal.transition is Step.RESOLVED:
         return section(f"~{name_of(signal)}: {headline(signal)}~  {outcome(signal)}")
-    return section(_words(signal), _menu(playbook, signal, handled))
+    lines = (_words(signal), *_said(handled.get(signal.id)))
+    return section("\n".join(lines), _menu(playbook, signal, handled))
+
+
+def _said(done: Handled | None) -> tuple[str, ...]:
+    return () if done is None else (said_of(done),)
 
 
 def _words(signal: Signal) -> str:
@@ -144,7 +164,7 @@ def _print(delivery: Delivery, via: Reason, *, doubtful: bool) -> Block:
 
 
 def _parts(delivery: Delivery, via: Reason, *, doubtful: bool) -> Iterator[str]:
-    if via in FALLBACKS:
+    if via in EXPLAINED:
         yield f"Here because {MEANING[via]}"
     if doubtful:
         yield DOUBTFUL

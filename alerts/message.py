@@ -49,6 +49,8 @@ HASH = 8
 ROOM = 2900
 #: Why it is said again is worth a line unless it is one of these.
 ORDINARY = frozenset({Reason.TOLD, Reason.UPDATED, Reason.RESOLVED, Reason.REOPENED})
+#: Why it comes to this recipient is worth a line where it is not as usual.
+EXPLAINED = FALLBACKS | {Reason.ESCALATED}
 DOUBTFUL = "perhaps said twice: Slack did not answer clearly"
 
 
@@ -129,7 +131,7 @@ def _among(playbook: Playbook, signal: Signal, handled: dict[str, Handled]) -> B
         f"*Next*  {action}" if action else "",
         said_of(handled[signal.id]) if signal.id in handled else "",
     ]
-    return section(_upto([line for line in lines if line], ROOM), menu(signal, handled, None))
+    return section(up_to([line for line in lines if line], ROOM), menu(signal, handled, None))
 
 
 def _facts(signal: Signal) -> Block | None:
@@ -176,7 +178,7 @@ def said_of(done: Handled) -> str:
 
 def _small_print(signal: Signal, via: Reason, *, doubtful: bool, others: Sequence[Signal] = ()) -> Block:
     parts = (
-        f"Here because {MEANING[via]}" if via in FALLBACKS else "",
+        f"Here because {MEANING[via]}" if via in EXPLAINED else "",
         DOUBTFUL if doubtful else "",
         f"opened {moment(signal.opened_at)}" if not others else "",
         measured(signal) if not others else "",
@@ -203,7 +205,7 @@ def _evidence(signals: Sequence[Signal]) -> Iterator[Block]:
     """Everything by which a person can check a signal by hand."""
     for signal in signals[:MOST_SIGNALS]:
         lines = [f"*{capital(headline(signal))}*", why(signal), *details(signal, ALL_DETAILS)]
-        yield section(_upto(lines, ROOM))
+        yield section(up_to(lines, ROOM))
         yield context(" · ".join(part for part in _provenance(signal) if part))
 
 
@@ -221,7 +223,7 @@ def _provenance(signal: Signal) -> Iterator[str]:
     yield f"definitions {escaped(signal.playbook, FACT)}" if signal.playbook else ""
 
 
-def _upto(lines: Sequence[str], room: int) -> str:
+def up_to(lines: Sequence[str], room: int) -> str:
     """As many lines as there is room for, and how many were left out."""
     kept: list[str] = []
     used = 0
