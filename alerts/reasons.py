@@ -15,6 +15,7 @@ class Reason(StrEnum):
     JOINED = "joined"
     DIGESTED = "digested"
     QUEUED = "queued"
+    ROLLED_UP = "rolled_up"
     WORSE = "worse"
     REPEATED = "repeated"
     ACTION_OVER = "action_over"
@@ -74,6 +75,7 @@ MEANING: dict[Reason, str] = {
     Reason.JOINED: "told in the message about the same deal that stands already",
     Reason.DIGESTED: "told in the digest, with what else was left of the day before",
     Reason.QUEUED: "shown again in the queue of the week",
+    Reason.ROLLED_UP: "the roll-up of the week",
     Reason.WORSE: "it has become graver since it was told",
     Reason.REPEATED: "it still holds, and nobody has said a word",
     Reason.ACTION_OVER: "the time that somebody asked for is over, and it still holds",

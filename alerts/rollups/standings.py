@@ -36,6 +36,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     close_date: str = ""
     ended_at: str = ""
     open_signals: tuple[OpenSignal, ...] = ()
+    playbook: str = ""
 
     @property
     def called(self) -> str:

@@ -16,10 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.actions import Action, decode_action
+from alerts.audience import channel, person
 from alerts.phrases import headline_of
 from alerts.rollups.forecast import Forecast, Group, Line, forecast
-from alerts.rollups.standings import Standing, Worth, decode_standing, leads_of, led_by
+from alerts.rollups.letters import forecast_letter, team_letter
+from alerts.rollups.standings import OPEN, Standing, Worth, decode_standing, leads_of, led_by, troubled
 from alerts.rollups.team import WEEK_US, Team, ended_by_lead, team
+from alerts.values import Delivery, Recipient
+from engine.records import Output
+from playbook.calendars import Calendars
 from playbook.model import Owner, Playbook
 from playbook.owners import Directory
 from programs.commands.loading import broker_answers, broker_of, ready
@@ -29,8 +34,8 @@ from programs.failures import CallError
 from programs.settings import MoneySettings
 from programs.terminal import plain
 from signals.money import Exchange
-from topics.catalog import ALERT_ACTIONS, DEAL_SIGNALS
-from topics.codec import decode_signal
+from topics.catalog import ALERT_ACTIONS, ALERT_OUTBOX, DEAL_SIGNALS
+from topics.codec import decode_signal, encode
 from topics.instants import parse_rfc3339, rfc3339
 from topics.signals import Severity, Signal
 
@@ -38,6 +43,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="What a lead sees of a team, a manager of the forecast."
 )
 
+TellOption = Annotated[bool, typer.Option("--tell", help="send it, too: to each lead, once a week")]
 JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
 HistoryOption = Annotated[Path | None, typer.Option(help="files in place of the live state, as for `replay`")]
 SourceOption = Annotated[list[str] | None, typer.Option(help="with --history: a source's name")]
@@ -67,6 +73,7 @@ def show_team(  # noqa: PLR0913 - one parameter per option of the command line
     name: Annotated[str, typer.Argument(help="a lead's name; none: every lead")] = "",
     *,
     as_json: JsonOption = False,
+    tell: TellOption = False,
     history: HistoryOption = None,
     source: SourceOption = None,
     mapping: MappingOption = None,
@@ -76,10 +83,18 @@ def show_team(  # noqa: PLR0913 - one parameter per option of the command line
     broker: BrokerOption = None,
 ) -> None:
     """The deviations of a lead's team, worst first, and whether there are more or fewer than a week ago."""
+    _refuse_untold(tell=tell, history=history)
     with _now(history, source, mapping, playbook, baselines, until, broker) as now:
         leads = _chosen(now, name)
         ended = ended_by_lead(now.signals, now.directory, now.at_us - WEEK_US)
         teams = [_team(now, lead, ended) for lead in leads]
+        currency = now.exchange.base
+        letters = [
+            team_letter(one, _reachable(lead, now.playbook), _week(now, lead), currency)
+            for one, lead in zip(teams, leads, strict=True)
+        ]
+    if tell:
+        _tell(letters, broker)
     if as_json:
         _print_json([_team_document(one, now.at_us, now.exchange.base) for one in teams])
         return
@@ -91,6 +106,7 @@ def show_team(  # noqa: PLR0913 - one parameter per option of the command line
 def show_forecast(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     as_json: JsonOption = False,
+    tell: TellOption = False,
     history: HistoryOption = None,
     source: SourceOption = None,
     mapping: MappingOption = None,
@@ -100,10 +116,16 @@ def show_forecast(  # noqa: PLR0913 - one parameter per option of the command li
     broker: BrokerOption = None,
 ) -> None:
     """The forecast by category, owner and team, and the exceptions that were made, with their reasons."""
+    _refuse_untold(tell=tell, history=history)
     with _now(history, source, mapping, playbook, baselines, until, broker) as now:
         made = forecast(
             now.deals, now.directory, _worth(now.exchange), now.actions, now.at_us, now.playbook.fiscal_year_starts
         )
+        is_open = [deal for deal in now.deals if deal.outcome == OPEN]
+        worst = troubled(is_open, now.directory, _worth(now.exchange))
+        letters = [forecast_letter(made, worst, to, week, now.exchange.base) for to, week in _managers(now)]
+    if tell:
+        _tell(letters, broker)
     if as_json:
         _print_json(_forecast_document(made, now.at_us, now.exchange.base))
         return
@@ -156,6 +178,46 @@ def _assembled(  # noqa: PLR0913, PLR0917 - what it is made of
 
 def _recent(signals: Iterable[Signal], since_us: int) -> list[Signal]:
     return [signal for signal in signals if parse_rfc3339(signal.occurred_at) >= since_us]
+
+
+def _refuse_untold(*, tell: bool, history: Path | None) -> None:
+    """People are told what is so now, not what was so in files. Raises CallError."""
+    if tell and history is not None:
+        raise CallError("--tell: of the live state only, without --history")
+
+
+def _reachable(owner: Owner, playbook: Playbook) -> Recipient:
+    """An owner as a recipient; the fallback channel for one whom Slack cannot find."""
+    if owner.slack or owner.email or not playbook.fallback_channel:
+        return person(owner)
+    return channel(playbook.fallback_channel)
+
+
+def _week(now: Now, owner: Owner | None) -> int:
+    """The first day of the week in which it is now, where somebody is."""
+    hours = Calendars(now.playbook).of(owner)
+    return hours.week_of(hours.zone.day_of(now.at_us))
+
+
+def _managers(now: Now) -> Iterator[tuple[Recipient, int]]:
+    """Who hears of the forecast: everybody to whom a lead reports, and RevOps; each with the week that it is there."""
+    leads = leads_of(now.playbook.owners, now.directory)
+    for manager in leads_of(leads, now.directory):
+        yield _reachable(manager, now.playbook), _week(now, manager)
+    if now.playbook.revops_channel:
+        yield channel(now.playbook.revops_channel), _week(now, None)
+
+
+def _tell(letters: Iterable[Delivery | None], broker: str | None) -> None:
+    """Hand them to `send`, which says each once, however often it is handed over."""
+    written = [one for one in letters if one is not None]
+    target = broker_of(ready(broker=broker))
+    with broker_answers():
+        from engine.admin import produce  # noqa: PLC0415 - kafka-python takes 0.2 s to import
+
+        produce(target, [Output(ALERT_OUTBOX, one.recipient.key.encode(), encode(one)) for one in written])
+    names = ", ".join(one.recipient.name for one in written)
+    sys.stderr.write(plain(f"handed over for {names}" if written else "nothing is open, nobody is told") + "\n")
 
 
 def _worth(exchange: Exchange) -> Worth:
