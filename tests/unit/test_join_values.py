@@ -129,7 +129,14 @@ DEFINED: list[tuple[str, dict[str, Any], str, str, str, bool]] = [
         "new",
         True,
     ),
-    ("any category where no stage says which it allows", {}, "forecast_category", "Commit", "", True),
+    (
+        "any category where no stage says which it allows",
+        {"pipelines": [PLAYBOOK["pipelines"][1]]},
+        "forecast_category",
+        "Commit",
+        "",
+        True,
+    ),
     (
         "a category that no stage allows",
         {
