@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ Row = tuple[bytes | None, bytes]
 
 SWITCHED = (DEAL_EVENTS, PEOPLE_EVENTS)
 _SWITCH = b'"type":"definitions_changed"'
+_VALUE = b'"type":"value_seen"'
 
 Slot = tuple[int, bytes]
 """A key of a compacted topic, with its partition: the state of a partition as a whole has the same key in each."""
@@ -192,7 +193,15 @@ def row_of(topic: str, key: bytes | None, value: bytes | None) -> Row:
     """A record as it is compared."""
     if topic == DEAL_SIGNALS and value:
         return key, encode(msgspec.structs.replace(decode_signal(value), detected_at=""))
+    if topic == PEOPLE_EVENTS and value and _VALUE in value:
+        return key, _VALUE  # it names the first deal that this worker saw with it
     return key, value or b""
+
+
+def counted(rows: Iterable[Row]) -> Counter[Row]:
+    """How often each row stands there. A value counts once: every worker of `ingest` passes it on once in its life."""
+    counts = Counter(rows)
+    return Counter({row: 1 if row[1] == _VALUE else count for row, count in counts.items()})
 
 
 def is_input(record: Record) -> bool:

@@ -13,13 +13,14 @@ from programs.startup import prepare
 from signals.simulate import CRM
 from tests.chaos.__main__ import NAMES
 from tests.chaos.faults import strikes
-from tests.chaos.oracle import Expected, Place, row_of
+from tests.chaos.oracle import Expected, Place, Row, row_of
 from tests.chaos.records import records, with_hot_deal
 from tests.chaos.tuning import scaled
 from tests.chaos.verdict import differences, repeated, same
 from tests.golden.messages.samples import opened, resolved
-from topics.catalog import DEAL_SIGNALS, STATE_DETECT
+from topics.catalog import ALERT_OUTBOX, DEAL_SIGNALS, PEOPLE_EVENTS, PIPELINE_INDICATORS, STATE_DETECT
 from topics.codec import encode
+from topics.events import ValueSeen, deal_key
 from topics.outcomes import Accepted
 from topics.signals import Kind, Signal
 from topics.sources.registry import parser
@@ -88,6 +89,65 @@ def test_what_is_wrong_with_transitions_is_seen(signals: tuple[Signal, ...], wro
 def test_what_is_wrong_with_the_final_state_is_seen(states: dict[str, int], wrong: list[str]) -> None:
     logs = {DEAL_SIGNALS: signals_log(*SAID), STATE_DETECT: state_log(**states)}
     assert [each.what for each in differences(logs, should())] == wrong
+
+
+def outbox_log(*rows: tuple[bytes, bytes]) -> list[Record]:
+    return [Record(ALERT_OUTBOX, 0, offset, 0, key, value) for offset, (key, value) in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        pytest.param([(b"Ana", b"1"), (b"Bo", b"2"), (b"Ana", b"3")], [], id="as it should be"),
+        pytest.param([(b"Bo", b"2"), (b"Ana", b"1"), (b"Ana", b"3")], [], id="somebody else was told first"),
+        pytest.param([(b"Ana", b"3"), (b"Bo", b"2"), (b"Ana", b"1")], ["differs"], id="the last is told first"),
+    ],
+)
+def test_what_people_are_told_is_in_order_for_each(rows: list[tuple[bytes, bytes]], wrong: list[str]) -> None:
+    told: list[Row] = [(b"Ana", b"1"), (b"Bo", b"2"), (b"Ana", b"3")]
+    wanted = Expected({ALERT_OUTBOX: told}, {Place("notify", ALERT_OUTBOX, 0): told}, {})
+    found = [each.what for each in differences({ALERT_OUTBOX: outbox_log(*rows)}, wanted)]
+    assert len(found) == len(wrong)
+    assert all(part in what for part, what in zip(wrong, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("seen", "wrong"),
+    [
+        pytest.param(["a", "b"], [], id="once"),
+        pytest.param(["a", "b", "a"], [], id="again, by the next worker"),
+        pytest.param(["a"], ["lost"], id="one is missing"),
+        pytest.param(["a", "b", "c"], ["not expected"], id="one too many"),
+    ],
+)
+def test_values_may_be_passed_on_again(seen: list[str], wrong: list[str]) -> None:
+    def value(name: str, deal: str) -> tuple[bytes, bytes]:
+        key = deal_key("crm/default", f"stage/{name}")
+        return key.encode(), encode(
+            ValueSeen(id=name, key=key, source="crm/default", at_us=0, field="stage", value=name, deal=deal)
+        )
+
+    records_of = [Record(PEOPLE_EVENTS, 0, n, 0, *value(name, f"deal {n}")) for n, name in enumerate(seen)]
+    wanted = [row_of(PEOPLE_EVENTS, *value(name, "another")) for name in ("a", "b")]
+    found = differences({PEOPLE_EVENTS: records_of}, Expected({PEOPLE_EVENTS: wanted}, {}, {}))
+    assert [each.what for each in found] == wrong
+
+
+def test_when_an_indicator_was_made_does_not_matter_and_what_it_says_does() -> None:
+    def cell(deals: int, as_of: str) -> bytes:
+        return msgspec.json.encode({"open_deals": deals, "as_of": as_of})
+
+    wanted = Expected({}, {}, {PIPELINE_INDICATORS: {(0, b"cell"): cell(3, "2025-01-01T00:00:00Z")}})
+    found = [
+        [
+            each.what
+            for each in differences(
+                {PIPELINE_INDICATORS: [Record(PIPELINE_INDICATORS, 0, 0, 0, b"cell", value)]}, wanted
+            )
+        ]
+        for value in (cell(3, "2025-02-02T00:00:00Z"), cell(4, "2025-01-01T00:00:00Z"))
+    ]
+    assert found == [[], ["keys with another value"]]
 
 
 def test_repeats_are_counted_whatever_the_moment_of_detection() -> None:
