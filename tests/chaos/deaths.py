@@ -19,7 +19,7 @@ SETTLING = ("join", "detect", "notify")
 
 
 def _run(scale: Scale) -> Verdict:
-    count = scale.of(5_000, 60_000)
+    count = scale.of(2_500, 60_000)
     with scene(Tuning(session_s=3, store="rocksdb")) as stage:
         stage.staffed(WORKERS)
         with Feed(stage.site.broker, supply(scale.seed, count, UNTIDY), rate=scale.of(40, 100)) as feed:

@@ -24,7 +24,7 @@ ASLEEP_S, AWAKE_S = 4.0, 0.6
 
 
 def _run(scale: Scale) -> Verdict:
-    emitted = with_hot_deal(records(scale.seed, scale.of(3_000, 60_000), UNTIDY))
+    emitted = with_hot_deal(records(scale.seed, scale.of(1_500, 60_000), UNTIDY))
     with scene() as stage:
         stage.staffed(WORKERS)
         with Feed(stage.site.broker, emitted, ahead=AHEAD) as feed, slowed(stage.crew.workers["detect-1"]):
