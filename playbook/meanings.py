@@ -22,7 +22,9 @@ class Meanings:
         self._unnamed = (rest or list(pipelines))[0]
         self._stages = {one.name: _by_value(one) for one in pipelines}
         self._any_pipeline = frozenset(value for stages in self._stages.values() for value in stages)
-        self._categories = frozenset(each for one in pipelines for stage in one.stages for each in stage.forecast)
+        allowed = frozenset(each for one in pipelines for stage in one.stages for each in stage.forecast)
+        named = playbook.signals.category_mismatch
+        self._categories = allowed.union(named.order, named.commit) if allowed else allowed
 
     def is_open(self, pipeline: str | None, stage: str) -> bool:
         """Whether a deal in this stage is open; not, where nobody defined the stage. `pipeline` None: it names none."""
@@ -34,8 +36,8 @@ class Meanings:
         """Whether a value of one of `DEFINED_FIELDS` means anything. `pipeline`: the deal's; empty where unknown.
 
         A stage of an unknown pipeline is defined if any pipeline has it; one of a pipeline that nobody defined is no
-        finding of its own. Categories are defined where any stage says which it allows. Where the kind is switched off,
-        anything goes.
+        finding of its own. Categories are defined where any stage says which it allows: those, and those that are told
+        to be stronger or weaker. Where the kind is switched off, anything goes.
         """
         if not self._asked:
             return True

@@ -1,4 +1,6 @@
-"""join: `people.events` to the deals that they concern, in hops. Intents of people without a deal become signals here.
+"""join: `people.events` to the deals that they concern, in hops.
+
+Intents of people without a deal and values that nobody defined become signals here.
 
 What is told to somebody else on the way goes back to `people.events`, under the key of that one.
 """
@@ -22,7 +24,7 @@ from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, PEOPLE_EVENTS
 from topics.codec import decode_people_event, encode
 from topics.events import DefinitionsChanged, PeopleEvent
 from topics.outcomes import Rejected
-from topics.signals import Cause
+from topics.signals import Cause, Step
 
 Read: TypeAlias = tuple[Record, PeopleEvent | msgspec.DecodeError]
 
@@ -72,7 +74,8 @@ class Join:
                 yield Output(topic, sent.key.encode(), encode(sent), timestamp_us=record.timestamp_us)
         for signal in joined.signals:
             detected = msgspec.structs.replace(signal, detected_at=self._times.detected_at(record.timestamp_us))
-            self._metrics.opened.inc()
+            if signal.transition is Step.OPENED:
+                self._metrics.opened.inc()
             at_us = self._times.timestamp_us(record.timestamp_us)
             yield Output(DEAL_SIGNALS, signal.subject_key.encode(), encode(detected), timestamp_us=at_us)
 

@@ -40,7 +40,7 @@ MAX_INTENTS = 16
 #: What is kept of an engagement's data: so many values, and so much of a text.
 MAX_DATA, MAX_DATUM = 8, 200
 MAX_PEAKS = 16
-MAX_HANDOVERS = 8
+MAX_HANDOVERS = 32
 #: Of attempts to reach the buyer that are forgotten, so many instants are kept: buyer_silent asks for two.
 MAX_OUTBOUND = 8
 MAX_REPEATS = 16

@@ -96,7 +96,9 @@ class JoinMetrics:
             registry=registry,
         )
         self.opened = Counter(
-            "signals_join_opened", "Signals of intents that have no deal, opened by the join.", registry=registry
+            "signals_join_opened",
+            "Signals that are of no deal, opened by the join: intents, values that nobody defined.",
+            registry=registry,
         )
 
 
