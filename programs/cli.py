@@ -48,6 +48,7 @@ COMMANDS = (
     Entry("topics", "programs.commands.topics:app", "List, create and check the topics."),
     Entry("slack", "programs.commands.slack:app", "Check the Slack app: scopes, people, channels; its manifest."),
     Entry("rejected", "programs.commands.rejected:app", "Input that was not understood: look at it, send it again."),
+    Entry("alerts", "programs.commands.alerts:app", "What became of a signal; what everybody would receive."),
     Entry("rollup", "programs.commands.rollup:app", "What a lead sees of a team, and a manager of the forecast."),
     Entry("forget", "programs.commands.forget:forget", "Remove a deal, a person or an account from state."),
     Entry("simulate", "programs.commands.simulate:command", "Write a simulated CRM's events and the planted faults."),

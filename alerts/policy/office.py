@@ -35,6 +35,7 @@ class Office:
             box = self.boxes[key] = Mailbox(Head(recipient=entry.recipient, version=""))
         effects = list(self._taken(box, entry, now_us))
         self._touched[key] = box
+        box.wake(_about(entry), now_us)
         self._wake(box, now_us)
         return effects
 
@@ -89,3 +90,13 @@ class Office:
         if box.head.due_us > at_us:
             box.lead(replace(box.head, due_us=at_us))
             heapq.heappush(self._heap, (at_us, box.recipient.key))
+
+
+def _about(entry: Told | Acted | Withdrawn | Flooded) -> str:
+    """The id of the signal that an entry is about."""
+    match entry:
+        case Acted():
+            return entry.action.signal
+        case Withdrawn():
+            return entry.signal
+    return entry.signal.id

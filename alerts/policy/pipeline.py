@@ -67,23 +67,19 @@ class Candidate(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Everything that a step may look at. `deals`: the open items by what they are about."""
+    """Everything that a step may look at. `deals`: the open items by what they are about; `today`: the day there."""
 
     now_us: int
     head: Head
     terms: Terms
     hours: BusinessTime
     deals: Mapping[str, tuple[Item, ...]]
+    today: int
 
     @property
     def is_person(self) -> bool:
         """Whether a person would be interrupted."""
         return not self.head.recipient.channel
-
-    @property
-    def today(self) -> int:
-        """The day in the recipient's zone."""
-        return self.hours.zone.day_of(self.now_us)
 
     @property
     def spent(self) -> int:

@@ -11,7 +11,6 @@ from alerts.policy.pipeline import (
     NEWS,
     Candidate,
     Occasion,
-    Passage,
     Raised,
     Saying,
     Scene,
@@ -30,14 +29,16 @@ _replace = msgspec.structs.replace
 _JOINING = frozenset({Reason.TOLD, Reason.MERGED})
 #: Messages that say something once more in place; digests and queues are of their day.
 _OF_DEALS = frozenset({Form.DEAL, Form.DEALS})
-#: Who is not asked again about these: they are over for this recipient, though the signal is open.
-_CLOSED = frozenset({Reason.FLOOD, Reason.NOT_THEIRS})
 
 
 def play(box: Mailbox, terms: Terms, now_us: int) -> list[Effect]:
     """Run the pipeline; the head says when it is to be run again, unless something arrives before."""
-    scene = _scene(box, terms, now_us)
-    passage = through(scene, tuple(_candidates(scene)))
+    hours = terms.hours(box.recipient)
+    empty = Scene(now_us, box.head, terms, hours, {}, hours.zone.day_of(now_us))
+    everything = empty.queues
+    due = [item for item in box.items.values() if (everything or _is_due(item, now_us)) and item.is_open]
+    scene = empty._replace(deals={item.signal.subject_key: box.deal(item.signal.subject_key) for item in due})
+    passage = through(scene, tuple(Candidate(item, _occasion(scene, item)) for item in due))
     effects: list[Effect] = []
     for stopped in passage.stopped:
         effects += _held(box, stopped, now_us)
@@ -45,25 +46,16 @@ def play(box: Mailbox, terms: Terms, now_us: int) -> list[Effect]:
         effects += _said(box, scene, saying)
     for raised in passage.raised:
         effects += _passed_on(box, raised, now_us)
-    after = _scene(box, terms, now_us)
-    due_us = max(min(_dues(box, after, passage), default=NEVER_US), now_us + 1)
-    box.lead(_replace(box.head, due_us=due_us))
+    after = scene._replace(head=box.head)
+    for one in (*passage.going, *(one for saying in passage.sayings for one in saying.told)):
+        _stands(box, after, one.item.signal.id)
+    box.lead(_replace(box.head, due_us=max(min(_dues(box, after), default=NEVER_US), now_us + 1)))
     return effects
 
 
-def _scene(box: Mailbox, terms: Terms, now_us: int) -> Scene:
-    deals: dict[str, tuple[Item, ...]] = {}
-    for item in box.items.values():
-        if not item.is_over and item.reason not in _CLOSED and item.via is not Reason.HEARD_BEFORE:
-            subject = item.signal.subject_key
-            deals[subject] = (*deals.get(subject, ()), item)
-    return Scene(now_us, box.head, terms, terms.hours(box.recipient), deals)
-
-
-def _candidates(scene: Scene) -> Iterator[Candidate]:
-    for items in scene.deals.values():
-        for item in items:
-            yield Candidate(item, _occasion(scene, item))
+def _is_due(item: Item, now_us: int) -> bool:
+    """By its own time, or because it is ready to go along with others."""
+    return item.due_us <= now_us or item.ready_us > 0
 
 
 def _occasion(scene: Scene, item: Item) -> Occasion:
@@ -86,6 +78,7 @@ def _held(box: Mailbox, stopped: Stopped, now_us: int) -> Iterator[Effect]:
         item = _replace(item, ready_us=0)
     if item.first is None and item.reason is not stopped.reason:
         item = _replace(item, reason=stopped.reason)
+    item = _replace(item, due_us=stopped.until_us or NEVER_US)
     if item != before:
         box.put(item)
     newly = item.reason is not before.reason or (item.first is not None and item.digest_us and not before.digest_us)
@@ -108,6 +101,7 @@ def _said(box: Mailbox, scene: Scene, saying: Saying) -> Iterator[Effect]:
             via=lead.via,
             signals=(),
             seq=0,
+            born_us=now_us,
             more=saying.more,
         )
     page = _replace(page, seq=page.seq + 1, signals=tuple(dict.fromkeys((*shown, *page.signals))))
@@ -128,14 +122,15 @@ def _standing(box: Mailbox, scene: Scene, saying: Saying) -> Page | None:
     """The message that is to say it: the one about the deal, while something in it is open; else one that shows all."""
     if saying.form not in _OF_DEALS:
         return None
+    lead = saying.told[0].item.signal
     if saying.form is Form.DEAL:
-        for item in scene.deals[saying.told[0].item.signal.subject_key]:
-            for page in reversed(box.pages_with(item.signal.id)):
-                if page.form is Form.DEAL:
-                    return page
-    shared = [page for page in box.pages_with(saying.told[0].item.signal.id) if page.form in _OF_DEALS]
+        pages = [page for item in scene.deals[lead.subject_key] for page in box.pages_with(item.signal.id)]
+        about = [page for page in pages if page.form is Form.DEAL]
+        if about:
+            return max(about, key=lambda page: (page.born_us, page.id))
     wanted = {one.item.signal.id for one in saying.told}
-    return next((page for page in reversed(shared) if wanted <= set(page.signals)), None)
+    shared = [page for page in box.pages_with(lead.id) if page.form in _OF_DEALS and wanted <= set(page.signals)]
+    return shared[-1] if shared else None
 
 
 def _told(box: Mailbox, scene: Scene, one: Candidate, *, joins: bool) -> Item:
@@ -179,13 +174,16 @@ def _passed_on(box: Mailbox, raised: Raised, now_us: int) -> Iterator[Effect]:
     box.put(item)
 
 
-def _dues(box: Mailbox, scene: Scene, passage: Passage) -> Iterator[int]:
+def _stands(box: Mailbox, scene: Scene, signal: str) -> None:
+    """What was told is looked at again when it is to be repeated or passed on."""
+    item = box.items[signal]
+    dues = (repeat_us(scene, item), item.answer_us + 1 if item.answer_us else 0)
+    box.put(_replace(item, due_us=min(filter(None, dues), default=NEVER_US)))
+
+
+def _dues(box: Mailbox, scene: Scene) -> Iterator[int]:
     """When something may change by time alone."""
-    yield from (each.until_us for each in passage.stopped if each.until_us)
-    if scene.deals and (queue_us := scene.next_queue_us()):
+    dues = [item.due_us for item in box.items.values() if item.is_open]
+    yield from dues
+    if dues and (queue_us := scene.next_queue_us()):
         yield queue_us
-    for one in (*passage.going, *(one for saying in passage.sayings for one in saying.told)):
-        item = box.items[one.item.signal.id]
-        for due_us in (repeat_us(scene, item), item.answer_us + 1 if item.answer_us else 0):
-            if due_us:
-                yield due_us

@@ -43,6 +43,10 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_us: int = NEVER_US
 
 
+#: These are over for a recipient, though the signal is open.
+_CLOSED = frozenset({Reason.FLOOD, Reason.NOT_THEIRS})
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One signal, as this recipient met it. Instants are microseconds since 1970, 0: not yet, or none.
 
@@ -50,7 +54,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrived, newest last. `reason` is the latest decision; `first` the one by which it was told, at severity `told_as`.
     `settled_us`: it has lasted long enough then. `ready_us`: since when it waits for others. `digest_us`: the digest it
     waits for. `told_us`: the latest interruption about it, `gap_us` after the one before, `repeats` of them repeats.
-    `answer_us`: something must have changed by then. `before` and `passed_to`: who was told before, and who after.
+    `answer_us`: something must have changed by then. `due_us`: time alone may change something then.
+    `before` and `passed_to`: who was told before, and who after.
     """
 
     signal: Signal
@@ -69,6 +74,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gap_us: int = 0
     repeats: int = 0
     answer_us: int = 0
+    due_us: int = 0
     before: tuple[str, ...] = ()
     passed_to: tuple[Recipient, ...] = ()
     action: Action | None = None
@@ -79,13 +85,18 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.signal.transition is Step.RESOLVED
 
     @property
+    def is_open(self) -> bool:
+        """Whether it may still be said, by this recipient's lights: it is neither over, nor closed, nor another's."""
+        return not (self.is_over or self.reason in _CLOSED or self.via is Reason.HEARD_BEFORE)
+
+    @property
     def fate(self) -> Fate:
         """What became of it; what was told stays told."""
         return FATES[self.first or self.reason]
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message: which signals it shows, and how often it was said or edited (`seq`).
+    """One message: which signals it shows, how often it was said or edited (`seq`), and when it was said first.
 
     `more` is how many more a digest tells of. Of a flood: `flood` stands for its signals, `counts` are the openings by
     partition, `since` is when it began, `heard_us` when it was last heard of.
@@ -96,6 +107,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     via: Reason
     signals: tuple[str, ...]
     seq: int
+    born_us: int = 0
     more: int = 0
     counts: dict[int, int] = msgspec.field(default_factory=dict)
     flood: Signal | None = None
@@ -109,7 +121,7 @@ Row: TypeAlias = tuple[bytes, bytes | None]
 class Mailbox:
     """One recipient's rows; it holds no other knowledge than these."""
 
-    __slots__ = ("_changed", "_pages_of", "earlier", "head", "items", "pages")
+    __slots__ = ("_changed", "_deals", "_pages_of", "earlier", "head", "items", "pages")
 
     def __init__(self, head: Head) -> None:
         self.head = head
@@ -117,6 +129,7 @@ class Mailbox:
         self.pages: dict[str, Page] = {}
         self.earlier: dict[str, Said] = {}
         self._pages_of: dict[str, tuple[str, ...]] = {}
+        self._deals: dict[str, set[str]] = {}
         self._changed: set[str] = {""}
 
     @property
@@ -136,6 +149,7 @@ class Mailbox:
         if self.items.get(key) is not item:
             self.items[key] = item
             self.earlier.pop(key, None)
+            self._deals.setdefault(item.signal.subject_key, set()).add(key)
             self._changed.add(_ITEM + key)
 
     def put_page(self, page: Page) -> None:
@@ -149,12 +163,25 @@ class Mailbox:
 
     def pages_with(self, signal: str) -> tuple[Page, ...]:
         """Every page that shows a signal, oldest first."""
-        return tuple(self.pages[each] for each in self._pages_of.get(signal, ()))
+        pages = (self.pages[each] for each in self._pages_of.get(signal, ()))
+        return tuple(sorted(pages, key=lambda page: (page.born_us, page.id)))
+
+    def deal(self, subject_key: str) -> tuple[Item, ...]:
+        """The open items about one deal, in an order that does not depend on how they came here."""
+        items = (self.items[each] for each in sorted(self._deals.get(subject_key, ())))
+        return tuple(item for item in items if item.is_open)
+
+    def wake(self, signal: str, now_us: int) -> None:
+        """Something happened to a signal: it and its deal are to be looked at again."""
+        item = self.items.get(signal)
+        for each in () if item is None else self.deal(item.signal.subject_key):
+            if each.due_us > now_us:
+                self.put(msgspec.structs.replace(each, due_us=now_us))
 
     def forget(self, now_us: int) -> None:
         """Drop what was over long ago, and pages that show nothing else."""
         for key in [key for key, item in self.items.items() if _forgettable(item, now_us)]:
-            del self.items[key]
+            self._deals[self.items.pop(key).signal.subject_key].discard(key)
             self._pages_of.pop(key, None)
             self._changed.add(_ITEM + key)
         for page in [page for page in self.pages.values() if self._is_empty(page, now_us)]:
