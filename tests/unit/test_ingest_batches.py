@@ -142,3 +142,19 @@ def test_a_batch_of_rows_is_to_health_what_its_rows_are_one_by_one(batches: list
     assert at_once == one_by_one
     assert at_once.rows <= WINDOW
     assert at_once.rejected <= at_once.rows
+
+
+async def test_a_value_is_passed_on_once_by_each_who_serves_the_partition(metrics: InputMetrics) -> None:
+    make = MakeIngest((CRM,), metrics, ("next_step",))
+    ingest, successor = make(2, NoStore()), make(2, NoStore())
+    stages = [change(n, field="StageName") for n in (1, 2, 1)]
+
+    async def passed_on(by: Ingest) -> list[bytes]:
+        outputs = await by.process(batch_of(*stages))
+        return [one.key for one in outputs if one.topic == "people.events"]
+
+    texts = b"salesforce/acme:006A/texts"
+    first, second = b"salesforce/acme:stage/x1", b"salesforce/acme:stage/x2"
+    assert await passed_on(ingest) == [texts, first, texts, second, texts]
+    assert await passed_on(ingest) == [texts, texts, texts]
+    assert await passed_on(successor) == [texts, first, texts, second, texts]
