@@ -1,4 +1,4 @@
-"""forward against a real receiver over HTTP that stumbles, refuses, hangs and redirects: what arrives, in which order."""
+"""forward against a real receiver over HTTP that stumbles, refuses, hangs, redirects: what arrives, in which order."""
 
 from __future__ import annotations
 
