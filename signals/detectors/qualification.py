@@ -79,7 +79,7 @@ def _gate_violated(case: Case) -> Verdict:
         gate = gate_of(case.stages, case.deal.entries)
         judged = [(name, one, one.judge(fields)) for name, one in gate]
         failed = [name for name, _, answer in judged if answer is False]
-        details = _of_gate(judged, fields) if failed else ()
+        details = _judged_on(judged, fields) if failed else ()
     elif details:
         named = {str(detail["criterion"]) for detail in details if UNKNOWN not in detail}
         gate = gate_of(case.stages, case.deal.entries)
@@ -101,12 +101,13 @@ def _kept(episodes: tuple[Episode, ...], anchor: str) -> Details:
     return ()
 
 
-_GATE = Kind.GATE_VIOLATED
+_GATE, _ICP = Kind.GATE_VIOLATED, Kind.ICP_MISMATCH
 #: In the evidence of a criterion that could not be judged: which value is none of its declared type.
 UNKNOWN = "unknown"
 
 
-def _of_gate(judged: Sequence[tuple[str, Condition | Filled, bool | None]], fields: Mapping[str, Scalar]) -> Details:
+def _judged_on(judged: Sequence[tuple[str, Condition | Filled, bool | None]], fields: Mapping[str, Scalar]) -> Details:
+    """The criteria that failed, with their values, and those that could not be judged because of theirs."""
     failed = [_on_values(name, one, fields) for name, one, answer in judged if answer is False]
     return (*failed, *(row for name, one, answer in judged if answer is None for row in _not_known(name, one, fields)))
 
@@ -125,7 +126,10 @@ def _not_known(name: str, one: Condition | Filled, fields: Mapping[str, Scalar])
 
 
 def _icp_mismatch(case: Case) -> Verdict:
-    """A criterion of the ideal customer is false. Unknown is not false. For reports: never told to the owner."""
+    """A criterion of the ideal customer is false. Unknown is not false. For reports: never told to the owner.
+
+    What is shown of a criterion are the values on which it began to fail: others on which it fails, too, are no news.
+    """
     fields = case.deal.fields
     answers = [one.judge(fields) for one in case.rules.icp]
     if False not in answers:
@@ -133,7 +137,10 @@ def _icp_mismatch(case: Case) -> Verdict:
     judged = [(one.name, one, answer) for one, answer in zip(case.rules.icp, answers, strict=True)]
     failed = [name for name, _, answer in judged if answer is False]
     reason = f"not the ideal customer: {'; '.join(failed)}"
-    return (Finding(reason, severity=Severity.INFO, details=_of_gate(judged, fields)),), None
+    known = next((one.details for one in case.episodes if one.kind is _ICP), ())
+    shown = {(row["criterion"], UNKNOWN in row): row for row in known}
+    details = tuple([shown.get((row["criterion"], UNKNOWN in row), row) for row in _judged_on(judged, fields)])
+    return (Finding(reason, severity=Severity.INFO, details=details),), None
 
 
 def _junk_field(case: Case) -> Verdict:

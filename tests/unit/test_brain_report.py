@@ -50,10 +50,10 @@ MISMATCH = [
         [opened(at(0)), resolved(at(1)), opened(at(2))],
     ),
     Story(
-        "another value is an update",
+        "another value on which the same fails is no news",
         [created(at(0), stage="Lead", amount=5), changed(at(1), amount=6)],
         at(5),
-        [opened(at(0)), updated(at(1))],
+        [opened(at(0))],
     ),
     Story(
         "what comes late counts in its place",
@@ -303,6 +303,18 @@ def test_the_evidence_of_a_mismatch_is_the_criterion_and_the_value() -> None:
     assert (episode.anchor, episode.severity) == (cause.id, Severity.INFO)
     assert episode.reason == "not the ideal customer: worth it"
     assert episode.details == ({"criterion": "worth it", "value.amount": 5.0},)
+
+
+def test_one_criterion_more_is_an_update_and_the_first_keeps_its_value() -> None:
+    criteria = [{"name": "worth it", "when": "amount >= 100"}, {"name": "not bought", "when": 'lead_source != "list"'}]
+    events = [created(at(0), stage="Lead", amount=5), changed(at(1), amount=6, lead_source="list")]
+    watch, said = history(events, at(5), panel_of(rules_of(icp=criteria)))
+    assert said_of(Kind.ICP_MISMATCH, said) == [opened(at(0)), updated(at(1))]
+    (found,) = [one for one in watch.episodes if one.kind is Kind.ICP_MISMATCH]
+    assert found.details == (
+        {"criterion": "worth it", "value.amount": 5},
+        {"criterion": "not bought", "value.lead_source": "list"},
+    )
 
 
 def test_the_evidence_of_junk_says_what_stands_where_and_how_often() -> None:
