@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from playbook.load import PlaybookError, load
+from playbook.load import PlaybookError
 from programs.commands.choosing import check_path, chosen_of, instant
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.commands.present import History
@@ -23,9 +23,10 @@ from signals.joining.ties import Ties, compared
 from signals.judge import Panel, Stored, Watch, panel_of
 from signals.relive import LogError, LogRecord, replay_log
 from signals.rules import Rules
-from topics.catalog import DEAL_EVENTS
+from topics.catalog import DEAL_EVENTS, DEFINITIONS
 from topics.codec import decode_deal_event
 from topics.events import DealEvent, DefinitionsChanged, LoadEnded, LoadStarted, SourceGap, Tick
+from topics.instants import HOUR_US
 from topics.signals import Signal
 from topics.sources.registry import parser
 
@@ -104,59 +105,81 @@ def _in_log(history: History, wanted: str) -> Life:
     """A dumped log of `deal.events`."""
     installation = ready(playbook=history.playbook)
     own = panel_of(Rules(*installation.playbook, installation.sources))
-    return _relived(list(_of_deal(read_log(history.path), wanted)), wanted, own, _only_own(own))
+    return life_in_log(read_log(history.path), wanted, own, _only_own(own))
 
 
 def live(wanted: str, broker: str | None) -> Life:
     """A deal as its partition of `deal.events` has it; definitions as they were published."""
     installation = ready(broker=broker)
     target = broker_of(installation)
-    own = panel_of(Rules(*installation.playbook, installation.sources))
     with broker_answers():
         from engine.admin import read_all  # noqa: PLC0415 - kafka-python takes 0.2 s to import
-        from programs import publishing  # noqa: PLC0415 - the same
+        from programs.published import Published  # noqa: PLC0415 - the same
 
-        texts = {version: one.text for version, one in publishing.shelf(target).playbooks.items()}
+        published = Published(installation.playbook, installation.sources)
+        for record in read_all(target, DEFINITIONS):
+            published.take(record)
         records = (
             LogRecord(one.partition, one.offset, one.timestamp_us, one.key, one.value)
             for one in read_all(target, DEAL_EVENTS)
         )
-        mine = list(_of_deal(records, wanted))
+        try:
+            return life_in_log(records, wanted, published.panel(installation.playbook.hash), published.panel)
+        except UnknownDefinitionsError as error:
+            raise WorkError(str(error)) from None
 
-    def panels(version: str) -> Panel:
-        if version == own.rules.version:
-            return own
-        if version not in texts:
-            raise UnknownDefinitionsError(version)
-        return panel_of(Rules(load(texts[version], version).playbook, version, installation.sources))
 
-    try:
-        return _relived(mine, wanted, own, panels)
-    except (UnknownDefinitionsError, PlaybookError) as error:
-        raise WorkError(*str(error).splitlines()) from None
+class _Kept:
+    """The records of one partition that concern a deal, with few ticks between them."""
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+        self.has_it = False
+        self._tick: LogRecord | None = None
+        self._last_us = self._next_us = 0
+
+    def tick(self, record: LogRecord, at_us: int) -> None:
+        """The first tick after another record counts, for it ends what was lent; then one an hour, and the last."""
+        if at_us <= self._last_us:
+            return  # T never falls
+        self._tick, self._last_us = record, at_us
+        if at_us >= self._next_us:
+            self._take_tick()
+            self._next_us = at_us + HOUR_US
+
+    def take(self, record: LogRecord, *, of_deal: bool) -> None:
+        """Another record: the time before it passes first."""
+        self._take_tick()
+        self.records.append(record)
+        self.has_it = self.has_it or of_deal
+        self._next_us = 0
+
+    def _take_tick(self) -> None:
+        if self._tick is not None:
+            self.records.append(self._tick)
+            self._tick = None
+
+    def ended(self) -> list[LogRecord]:
+        """All of them."""
+        self._take_tick()
+        return self.records
 
 
 def _of_deal(records: Iterable[LogRecord], wanted: str) -> Iterator[LogRecord]:
-    """The records of the deal and those that concern all deals, of the partition that has the deal.
-
-    Of ticks only the last before each other record is kept: time passes as it did, and a year of ticks fits.
-    """
-    kept: dict[int, list[LogRecord]] = {}
-    ticks: dict[int, LogRecord] = {}
-    has_it: set[int] = set()
+    """The records of the deal and those that concern all deals, of the partition that has the deal."""
+    kept: dict[int, _Kept] = {}
     for record in records:
-        partition, event = record.partition, _event(record)
+        event = _event(record)
+        if event is None:
+            continue
+        of_all = isinstance(event, _OF_ALL)
         if type(event) is Tick:
-            ticks[partition] = record
-        elif event is not None and (isinstance(event, _OF_ALL) or _is_called(event.key, wanted)):
-            tick = ticks.pop(partition, None)
-            kept.setdefault(partition, []).extend([record] if tick is None else [tick, record])
-            if not isinstance(event, _OF_ALL):
-                has_it.add(partition)
-    for partition in sorted(has_it):
-        yield from kept[partition]
-        if partition in ticks:
-            yield ticks[partition]
+            kept.setdefault(record.partition, _Kept()).tick(record, event.at_us)
+        elif of_all or _is_called(event.key, wanted):
+            kept.setdefault(record.partition, _Kept()).take(record, of_deal=not of_all)
+    for partition in sorted(kept):
+        if kept[partition].has_it:
+            yield from kept[partition].ended()
 
 
 def _event(record: LogRecord) -> DealEvent | None:
@@ -166,16 +189,18 @@ def _event(record: LogRecord) -> DealEvent | None:
         return None
 
 
-def _relived(records: list[LogRecord], wanted: str, own: Panel, panels: Callable[[str], Panel]) -> Life:
-    logged = replay_log(records, own, panels)
+def life_in_log(records: Iterable[LogRecord], wanted: str, own: Panel, panels: Callable[[str], Panel]) -> Life:
+    """A deal as a log has it. `own` counts until the log names definitions, which `panels` knows."""
+    kept = list(_of_deal(records, wanted))
+    logged = replay_log(kept, own, panels)
     key = _only((key for key in logged.states if _is_called(key, wanted)), wanted)
-    events = [Stored(event, one.offset) for one in records if (event := _event(one)) is not None]
+    events = [Stored(event, one.offset) for one in kept if (event := _event(one)) is not None]
     mine = [one for one in events if one.event.key == key]
     source = mine[0].event.source
     gaps = [one for one in events if type(one.event) is SourceGap and one.event.source == source]
     at_us = max((one.event.at_us for one in events if type(one.event) is Tick), default=0)
     watch, rules = logged.states[key].now, logged.rules[key]
-    panel = panel_of(rules)._replace(epoch=watch.epoch)
+    panel = panel_of(rules)._replace(epoch=watch.epoch)  # the one by which it was judged, and no other
     return Life(key, ordered(mine, gaps), logged.signals, watch, panel, max(at_us, watch.now_us))
 
 
