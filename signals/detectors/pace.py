@@ -137,12 +137,12 @@ def _never_entered(case: Case) -> dict[int, str]:
 
 
 class _Bounce(NamedTuple):
-    """A stage was entered for the `count`th time."""
+    """A stage was entered for the `entries`th time."""
 
     entry: Entry
     at_us: int
     stage: str
-    count: int
+    entries: int
 
 
 def _stage_bounced(case: Case) -> Verdict:
@@ -161,15 +161,15 @@ def _stage_bounced(case: Case) -> Verdict:
     if not chain or case.at_us > (expires_us := chain[-1].at_us + life_us):
         return NOTHING
     numbers = case.rules.settings.stage_bounced
-    most = max(chain, key=lambda one: one.count)
+    most = max(chain, key=lambda one: one.entries)
     finding = Finding(
-        f"entered {most.stage} {_times(most.count)}",
+        f"entered {most.stage} {_times(most.entries)}",
         anchor=chain[0].entry.mark.event,
-        severity=Severity.CRITICAL if most.count >= numbers.critical_entries else Severity.WARNING,
-        observed=float(most.count),
+        severity=Severity.CRITICAL if most.entries >= numbers.critical_entries else Severity.WARNING,
+        observed=float(most.entries),
         limit=float(numbers.warning_entries),
         unit="entries",
-        details=tuple([{"stage": one.stage, "entries": one.count, "at": rfc3339(one.at_us)} for one in chain]),
+        details=tuple([{"stage": one.stage, "entries": one.entries, "at": rfc3339(one.at_us)} for one in chain]),
         causes=tuple([one.entry.mark for one in chain]),
         expires_us=expires_us,
     )
@@ -189,9 +189,9 @@ def _bounces(case: Case) -> list[_Bounce]:
             path.pop()
             continue
         path.append((name, at_us))
-        count = sum([one == name for one, _ in path])
-        if count >= least and at_us is not None:
-            bounces.append(_Bounce(entry, at_us, name, count))
+        entries = sum([one == name for one, _ in path])
+        if entries >= least and at_us is not None:
+            bounces.append(_Bounce(entry, at_us, name, entries))
     return bounces
 
 

@@ -302,6 +302,10 @@ def test_what_is_open_on_a_deal_that_is_forgotten_by_age_ends() -> None:
 
 
 def test_activities_without_a_time_or_deleted_are_no_contact() -> None:
-    events = [LEAD, activity(at(3), "a", done=False), activity(at(4), "b", at_us=at(4), done=True, removed=True)]
+    events: list[DealEvent] = [
+        LEAD,
+        activity(at(3), "a", done=False),
+        activity(at(4), "b", at_us=at(4), done=True, removed=True),
+    ]
     said = [one.at_us for one in history(events, at(60))[1] if one.episode.kind is Kind.STALE_DEAL]
     assert said == [at(35)]
