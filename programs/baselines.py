@@ -6,7 +6,7 @@ What it has learned stands on the topic before any log names it: text and contro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 
 import msgspec
 import structlog
@@ -17,9 +17,12 @@ from programs.aside import UNDECODABLE_EVENT, put_aside
 from programs.lines import Sparing
 from programs.published import Published
 from programs.publishing import baselines_controls, stored_baselines
-from signals.learning import Fitted, Learner, differs, fitted
+from signals.learning import Fitted, Learner, differs, fitted, pace_key
 from signals.learning_metrics import LearningMetrics, Verdict
+from topics.catalog import PIPELINE_INDICATORS
+from topics.codec import encode
 from topics.dwells import decode_dwell
+from topics.indicators import PaceFigures
 from topics.instants import rfc3339
 from topics.outcomes import Rejected
 
@@ -34,6 +37,8 @@ class Baselining:
         self._published, self._metrics = published, metrics
         self._learner = Learner(store)
         self._at_us = 0
+        #: A new process knows no pace to show.
+        self._is_new = True
 
     def process(self, batch: Batch) -> Sequence[Output] | Awaitable[Sequence[Output]]:
         """Keep the stays; fit them when it is time, beside the event loop: of millions it takes a minute."""
@@ -45,7 +50,7 @@ class Baselining:
                 outputs.append(put_aside(record, Rejected(UNDECODABLE_EVENT, str(error))))
         self._at_us = max(self._at_us, batch.records[-1].timestamp_us)
         self._metrics.stays.set(self._learner.n)
-        if not self._learner.is_due(self._at_us):
+        if not self._learner.is_due(self._at_us, is_new=self._is_new):
             return outputs
         return self._fitted(outputs)
 
@@ -58,8 +63,17 @@ class Baselining:
         return [*outputs, *self._told(found)]
 
     def _told(self, found: Fitted) -> Sequence[Output]:
-        """What makes the fit count, if it is to."""
+        """The pace of the stages, and what makes the fit count, if it is to."""
         self._learner.note(found)
+        self._is_new = False
+        return [*self._paced(found.paces), *self._learned(found)]
+
+    def _paced(self, paces: list[PaceFigures]) -> Iterator[Output]:
+        for pace in paces:
+            self._metrics.pace.labels(pace.pipeline, pace.stage, pace.segment or "").set(pace.ratio)
+            yield Output(PIPELINE_INDICATORS, pace_key(pace).encode(), encode(pace))
+
+    def _learned(self, found: Fitted) -> Sequence[Output]:
         verdict = self._verdict(found)
         self._metrics.fits.labels(verdict.value).inc()
         for one in found.noise:

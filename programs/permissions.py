@@ -92,7 +92,7 @@ PROGRAM_DUTIES = (
         "baselines",
         takes=(STAGE_DWELLS,),
         keeps=(STATE_BASELINES,),
-        writes=(DEFINITIONS, DEAL_EVENTS, REJECTED),
+        writes=(DEFINITIONS, DEAL_EVENTS, PIPELINE_INDICATORS, REJECTED),
         reads=(DEFINITIONS,),
     ),
 )

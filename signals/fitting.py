@@ -98,6 +98,12 @@ class Samples:
         stays.outcome.append(_CODES[dwell.outcome])
         self.n += 1
 
+    def spans(self) -> Iterator[tuple[Group, Durations, Durations]]:
+        """Each stage's group with the beginnings and the ends of its stays (of those that run: beyond all time)."""
+        for group, stays in self._groups.items():
+            if group.stage:
+                yield group, np.frombuffer(stays.from_us, np.int64), np.frombuffer(stays.until_us, np.int64)
+
     def groups(self, at_us: int) -> Iterator[tuple[Group, Columns]]:
         """Each group as of T, in order."""
         for group in sorted(

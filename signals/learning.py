@@ -10,15 +10,18 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from playbook.kinds import MIN_N
 from signals.baselines import Baselines, Row
+from signals.drift import LEARNED, changes_of
 from signals.fitting import Samples, fit
 from signals.keyed import Keyed
 from signals.rules import Rules
 from signals.worth import Worth, worth_of
 from topics.dwells import Dwell, DwellId, DwellRecord, DwellUndone
-from topics.instants import DAY_US
+from topics.indicators import WINDOW_DAYS, PaceFigures
+from topics.instants import DAY_US, rfc3339
 
 #: How long after a fit the next one is due.
 FIT_EVERY_US = DAY_US
@@ -43,10 +46,14 @@ _decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 class Fitted(NamedTuple):
-    """What a fit gave, as of T, of so many stays. `worths`: what its limits would fire on."""
+    """What a fit gave, as of T, of so many stays.
+
+    `worths`: what its limits would fire on; `paces`: whether the stages have become slower or faster.
+    """
 
     baselines: Baselines
     worths: list[Worth]
+    paces: list[PaceFigures]
     at_us: int
     n: int
 
@@ -77,10 +84,10 @@ class Learner:
         self.n += not known
         self._store.put(key, _encode(record))
 
-    def is_due(self, at_us: int) -> bool:
-        """Whether it is time to fit: a day later, or when there is twice as much to learn from."""
+    def is_due(self, at_us: int, *, is_new: bool = False) -> bool:
+        """Whether it is time to fit: in a new process, a day later, or when there is twice as much to learn from."""
         meta = self._meta
-        return self.n >= MIN_N and (at_us - meta.fitted_us >= FIT_EVERY_US or self.n >= 2 * meta.fitted_n)
+        return self.n >= MIN_N and (is_new or at_us - meta.fitted_us >= FIT_EVERY_US or self.n >= 2 * meta.fitted_n)
 
     def stays(self) -> list[bytes]:
         """A copy of what is kept, for a `fitted` elsewhere."""
@@ -99,7 +106,34 @@ def fitted(stays: Iterable[bytes], rules: Rules, at_us: int, made_at: str) -> Fi
         samples.add(_decode(value))
     baselines = fit(samples, at_us, made_at)
     learned = Rules(rules.playbook, rules.version, rules.sources, baselines)
-    return Fitted(baselines, worth_of(learned, samples, at_us), at_us, samples.n)
+    paces = paces_of(samples, at_us, rules.version)
+    return Fitted(baselines, worth_of(learned, samples, at_us), paces, at_us, samples.n)
+
+
+def paces_of(samples: Samples, at_us: int, playbook: str) -> list[PaceFigures]:
+    """The pace of every stage and segment of which enough is known, as of T: its last change within the window."""
+    found: list[PaceFigures] = []
+    for group, from_us, until_us in samples.spans():
+        if np.count_nonzero(until_us <= at_us) <= LEARNED:
+            continue
+        changes = [one for one in changes_of(from_us, until_us, at_us) if one.at_us >= at_us - WINDOW_DAYS * DAY_US]
+        last = changes[-1] if changes else None
+        found.append(
+            PaceFigures(
+                **group._asdict(),
+                ratio=1.0 if last is None else round(last.ratio, 3),
+                since="" if last is None else rfc3339(last.since_us),
+                n=0 if last is None else last.n,
+                as_of=rfc3339(at_us),
+                playbook=playbook,
+            )
+        )
+    return sorted(found, key=pace_key)
+
+
+def pace_key(pace: PaceFigures) -> str:
+    """The key on the topic `pipeline.indicators`."""
+    return msgspec.json.encode(["pace", pace.pipeline, pace.stage, pace.segment]).decode()
 
 
 def differs(before: Baselines, after: Baselines, min_n: int = MIN_N) -> bool:

@@ -29,6 +29,12 @@ class LearningMetrics:
         )
         for verdict in Verdict:  # from zero, so that the first one is an increase
             self.fits.labels(verdict.value)
+        self.pace = Gauge(
+            "signals_stage_pace_drift",
+            "How many times as long deals stay in a stage since its pace changed; 1 while it has not.",
+            ("pipeline", "stage", "segment"),
+            registry=registry,
+        )
         self.seconds = Histogram(
             "signals_baselines_fit_seconds",
             "How long a fit took.",

@@ -81,4 +81,21 @@ class OwnerFigures(msgspec.Struct, frozen=True, tag="owner", kw_only=True):
     playbook: str
 
 
-Figures = CellFigures | GateFigures | OwnerFigures
+class PaceFigures(msgspec.Struct, frozen=True, tag="pace", kw_only=True):
+    """Whether deals stay longer or shorter in a stage than they did (`stage_pace_drift`), from the program `baselines`.
+
+    `ratio`: how many times as long, 1.0 while nothing has changed within the window; over 1 is slower. `since`: when
+    the first of those began, empty for no change; `n`: how many have begun since. `segment` None: deals of none.
+    """
+
+    pipeline: str
+    stage: str
+    segment: str | None
+    ratio: float
+    since: str
+    n: int
+    as_of: str
+    playbook: str
+
+
+Figures = CellFigures | GateFigures | OwnerFigures | PaceFigures
