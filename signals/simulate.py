@@ -32,12 +32,14 @@ from signals.simulation.changes import (
 )
 from signals.simulation.engagements import CONTENT_TYPE, cloudevent
 from signals.simulation.faults import KINDS, spoilt
+from signals.simulation.followers import followed
 from signals.simulation.life import plan
 from signals.simulation.limits import limits_of
 from signals.simulation.next_steps import worded
 from signals.simulation.people import peopled
 from signals.simulation.profile import Profile, World, draw
 from signals.simulation.team import SELLERS, hired, renamed
+from signals.simulation.unrest import restless
 from topics.outcomes import RawRecord
 
 __all__ = ["CRM", "WEB", "Emitted", "Options", "Planted", "simulate"]
@@ -61,7 +63,7 @@ class Options(NamedTuple):
     that rate and it never ends. `edges` is the share of intervals that are put exactly at a limit of the `playbook`,
     or one millisecond off. `pubsub` is the share of changes in that shape, the rest are CometD's. `faults` is the
     share of deals that are clean but for one planted fault. `people`: with accounts, contacts and their roles, by which
-    some activities reach their deals.
+    some activities reach their deals. `unrest`: deals come back, hands slip, owners leave.
     """
 
     seed: int
@@ -75,6 +77,7 @@ class Options(NamedTuple):
     bitmaps: bool = False
     faults: float = 0.0
     people: bool = False
+    unrest: bool = False
     trouble: Trouble = TIDY
 
 
@@ -132,7 +135,10 @@ def _own(world: World, options: Options, crm: _Crm, deal: Profile) -> list[Chang
     if options.faults and world.rng.random() < options.faults:
         crm.spare(deal.id)
         return spoilt(world, deal, KINDS[deal.number % len(KINDS)])
-    return worded(options.seed, deal, plan(world, deal))
+    changes = worded(options.seed, deal, plan(world, deal))
+    if options.unrest:
+        changes = restless(options.seed, world.limits, deal, changes)
+    return followed(options.seed, deal, changes)
 
 
 def _births(rng: Random, options: Options) -> Iterator[int]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from playbook.criteria import Expression
 from playbook.kinds import SignalSettings
 from playbook.model import Playbook, Segment
-from signals.simulation.changes import DAY_MS, HOUR_MS, SECOND_MS
+from signals.simulation.changes import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 
 class Limits(NamedTuple):
@@ -32,6 +32,7 @@ class Limits(NamedTuple):
     parked_grace: int
     stale: int
     unowned: int
+    bounce_edit: int
     silent: dict[str, int]
     silent_default: int
     meeting_days: int
@@ -78,6 +79,7 @@ def limits_of(playbook: Playbook | None) -> Limits:
         parked_grace=round(settings.stage_parked.grace_hours * HOUR_MS),
         stale=_days(settings.stale_deal.days),
         unowned=_days(settings.unowned.days),
+        bounce_edit=round(settings.stage_bounced.edit_minutes * MINUTE_MS),
         silent={name: _days(s.silent_days) for s in stages if s.silent_days for name in (s.name, *s.values)},
         silent_default=_days(settings.buyer_silent.days),
         meeting_days=round(settings.no_next_meeting.business_days),

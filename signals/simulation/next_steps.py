@@ -11,7 +11,7 @@ from signals.simulation.changes import Change
 from signals.simulation.profile import Profile, company
 
 #: Of a hundred next steps, so many are placeholders, filler phrases, too short, or shared between deals.
-_PLACEHOLDER, _FILLER, _SHORT, _SHARED = 12, 8, 6, 34
+_PLACEHOLDER, _FILLER, _SHORT, _SHARED = 20, 8, 6, 40
 
 _PLACEHOLDERS = ("tbd", "TBD", "n/a", "xxx", "???", "-")
 _FILLERS = ("Follow up", "check in.", "Touch base")

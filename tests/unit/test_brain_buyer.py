@@ -32,7 +32,7 @@ from topics.events import ActivityChanged, DealEvent
 from topics.instants import rfc3339
 from topics.signals import Kind
 
-LEAD = created(at(0), stage="Lead")
+LEAD: DealEvent = created(at(0), stage="Lead")
 STAGES = PLAYBOOK["pipelines"][0]["stages"]
 PIPELINES = [{**PLAYBOOK["pipelines"][0], "stages": [STAGES[0], {**STAGES[1], "silent_days": 3}, *STAGES[2:]]}]
 
@@ -52,7 +52,7 @@ def told(kind: Kind, panel: Panel, story: Story) -> list[Said]:
 
 
 SILENT = panel_of(rules_of({"buyer_silent": {"plan_days": 7}}, pipelines=PIPELINES))
-BOTH = [LEAD, heard(at(1)), out(at(3)), out(at(5))]
+BOTH: list[DealEvent] = [LEAD, heard(at(1)), out(at(3)), out(at(5))]
 SILENCES = [
     Story("at the limit since the buyer spoke nothing is said", BOTH, at(15), []),
     Story("a microsecond beyond it opens, dated the limit", BOTH, at(15) + 1, [opened(at(15))]),
@@ -182,9 +182,9 @@ def threads(**changes: Any) -> Panel:  # noqa: ANN401 - numbers of the playbook
 
 
 THREADS = threads()
-LARGE = created(at(0), stage="Lead", amount=1000.0)
-OLD = [LARGE, heard(at(1), person="p1")]
-TWO = [*OLD, heard(at(2), person="p2")]
+LARGE: DealEvent = created(at(0), stage="Lead", amount=1000.0)
+OLD: list[DealEvent] = [LARGE, heard(at(1), person="p1")]
+TWO: list[DealEvent] = [*OLD, heard(at(2), person="p2")]
 PEOPLE = [
     Story("a deal as old as the limit may have one contact", OLD, at(4), []),
     Story("a microsecond older it may not", OLD, at(4) + 1, [opened(at(4))]),

@@ -8,6 +8,7 @@
 CREATE TABLE field (name VARCHAR, standard BOOLEAN);
 INSERT INTO field VALUES
     ('StageName', TRUE), ('Amount', TRUE), ('CloseDate', TRUE), ('CreatedDate', TRUE), ('NextStep', TRUE),
+    ('LeadSource', TRUE), ('OwnerId', TRUE),
     ('Budget_Confirmed__c', FALSE), ('Authority_Confirmed__c', FALSE),
     ('Need_Confirmed__c', FALSE), ('Timeline_Confirmed__c', FALSE);
 
@@ -29,6 +30,8 @@ SELECT c.record AS deal, c.n, c.at_us,
        max_by({v: s.value}, s.n) FILTER (s.field = 'Amount') AS amount,
        max_by({v: s.value}, s.n) FILTER (s.field = 'CreatedDate') AS created,
        max_by({v: s.value}, s.n) FILTER (s.field = 'NextStep') AS next_step,
+       max_by({v: s.value}, s.n) FILTER (s.field = 'LeadSource') AS lead_source,
+       max_by({v: s.value}, s.n) FILTER (s.field = 'OwnerId') AS owner,
        max_by({v: s.value}, s.n) FILTER (s.field = 'Budget_Confirmed__c') AS budget,
        max_by({v: s.value}, s.n) FILTER (s.field = 'Authority_Confirmed__c') AS authority,
        max_by({v: s.value}, s.n) FILTER (s.field = 'Need_Confirmed__c') AS need,
@@ -48,7 +51,7 @@ SELECT known.deal, known.n, known.at_us,
        stage.is_sql AND is_open AS is_sql,
        instant_of(created.v) AS created,
        amount.v::DOUBLE AS amount,
-       known.next_step, known.budget, known.authority, known.need, known.timeline
+       known.next_step, known.lead_source, owner.v AS owner, known.budget, known.authority, known.need, known.timeline
 FROM known
 LEFT JOIN stage ON stage.name = known.stage.v
 LEFT JOIN removal USING (deal);
