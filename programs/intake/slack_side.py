@@ -39,6 +39,8 @@ PATHS = (INTERACTIONS, EVENTS_PATH)
 #: Slack waits three seconds.
 ANSWER_S = 2.5
 PAUSE_S = 10.0
+#: While a topic is missing it is looked for this often.
+LOOK_S = 2.0
 
 log = structlog.get_logger("intake")
 
@@ -88,8 +90,8 @@ class SlackSide:
         """Until cancelled. The writer must have been started."""
         followers = [
             Follower(self._broker, DEFINITIONS, self._newest.take),
-            Follower(self._broker, DEAL_CURRENT, self._take_deal, await self._writer.partitions(DEAL_CURRENT)),
-            Follower(self._broker, ALERT_ACTIONS, self._take_action, await self._writer.partitions(ALERT_ACTIONS)),
+            Follower(self._broker, DEAL_CURRENT, self._take_deal, await self._partitions(DEAL_CURRENT)),
+            Follower(self._broker, ALERT_ACTIONS, self._take_action, await self._partitions(ALERT_ACTIONS)),
         ]
         works: list[Coroutine[Any, Any, object]] = [follower.run() for follower in followers]
         works += [self._begin(followers)]
@@ -99,6 +101,13 @@ class SlackSide:
             await side_by_side(works)
         finally:
             await self._presses.close()
+
+    async def _partitions(self, topic: str) -> int:
+        """How many partitions a topic has, once it is there. Asked for only then: asking might make it."""
+        while topic not in (await self._writer.known_topics(LOOK_S) or ()):
+            self._trouble = f"missing: {topic}"
+            await asyncio.sleep(LOOK_S)
+        return await self._writer.partitions(topic)
 
     async def _begin(self, followers: list[Follower]) -> None:
         """Learn what is there, then whose token we have; only then anything is decided."""

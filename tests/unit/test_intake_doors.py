@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from programs.failures import CallError
-from programs.intake.doors import Door, HubSpotGuard, LoginGuard, NoGuard, doors
+from programs.intake.doors import Door, HubSpotGuard, LoginGuard, NoGuard, SlackGuard, doors
+from programs.intake.program import Intake
 from programs.intake.signatures import Version
 from programs.startup import prepare
 
@@ -33,6 +34,21 @@ def test_a_door_per_source_also_under_the_path_of_the_public_address(tmp_path: P
         "/pipedrive/pd": pipedrive,
         "/hooks/pipedrive/pd": pipedrive,
     }
+
+
+def test_slack_s_doors_stand_where_its_signing_secret_is_and_need_the_token(tmp_path: Path) -> None:
+    (tmp_path / "signals.toml").write_text(PUBLIC)
+    known = {"SLACK_SIGNING_SECRET": "s3", "SLACK_BOT_TOKEN": "xoxb-1"}
+    intake = Intake(prepare(known, tmp_path), "127.0.0.1:1")
+    assert set(intake.doors) == {
+        start + path for start in ("", "/hooks") for path in ("/slack/interactions", "/slack/events")
+    }
+    assert {door.guard for door in intake.doors.values()} == {SlackGuard(b"s3")}
+    assert "slack" in intake.ready_checks
+    by_socket = Intake(prepare({"SLACK_APP_TOKEN": "xapp-1", "SLACK_BOT_TOKEN": "xoxb-1"}, tmp_path), "127.0.0.1:1")
+    assert by_socket.doors == {}
+    with pytest.raises(CallError, match=r"slack\.token is missing"):
+        Intake(prepare({"SLACK_APP_TOKEN": "xapp-1"}, tmp_path), "127.0.0.1:1")
 
 
 def test_old_signatures_and_no_guard_only_where_they_are_asked_for(tmp_path: Path) -> None:
