@@ -468,10 +468,13 @@ _IN_DIGEST = {Reason.TOLD: Reason.DIGESTED}
 
 
 def _called(one: Candidate, place: int) -> Candidate:
-    """The reason that is logged: of several that are new, the first is told and the others are merged with it."""
-    if one.occasion in _OCCASIONS:
-        return one._replace(reason=_OCCASIONS[one.occasion])
-    return one._replace(reason=Reason.MERGED) if place and one.reason is Reason.TOLD else one
+    """The reason that is logged: of several that are new, the first is told and the others are merged with it.
+
+    What is told beyond the budget says so, whatever else is the matter with it.
+    """
+    if one.reason is not Reason.TOLD:
+        return one
+    return one._replace(reason=_OCCASIONS.get(one.occasion, Reason.MERGED if place else Reason.TOLD))
 
 
 STEPS: tuple[PolicyStep, ...] = (

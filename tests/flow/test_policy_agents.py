@@ -210,7 +210,7 @@ def test_a_restart_at_any_place_changes_nothing(
     whole, halved = Rehearsal(_published()), Rehearsal(_published())
     said: list[list[Heard]] = []
     for rehearsal in (whole, halved):
-        heard = []
+        heard: list[Heard] = []
         for number, (at_us, topic, value) in enumerate(lives):
             if rehearsal is halved and number == cut:
                 rehearsal.restart()

@@ -500,3 +500,17 @@ def test_what_was_over_long_ago_is_forgotten() -> None:
 def test_every_reason_says_what_it_means_and_whatever_holds_back_has_a_fate() -> None:
     assert set(MEANING) == set(Reason)
     assert {fate for reason, fate in FATES.items() if reason in MEANING} == set(Fate)
+
+
+def test_what_becomes_worse_beyond_the_budget_says_so() -> None:
+    line = Timeline(_with(**TIGHT))
+    line.push(0, _on(STUCK, "a"), large=True)
+    for hour, name in enumerate(("b", "c"), start=1):
+        line.push(hour * HOUR, _on(SQL, name))
+    line.push(4 * HOUR, replace(updated(_on(STUCK, "a")), severity=Severity.CRITICAL), large=True)
+    line.until(5 * HOUR)
+    assert [delivery.reason for _, delivery in line.own() if delivery.op is not EDIT] == [
+        Reason.TOLD,
+        Reason.TOLD,
+        Reason.TOLD_BEYOND_BUDGET,
+    ]
