@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import playbook.criteria
+from playbook.evaluator import compile_cel
 from playbook.model import Playbook
 from signals.deal import REPEATED
 from signals.detectors.qualification import HANDOFF_INCOMPLETE, JUNK_FIELD
@@ -336,7 +336,10 @@ def test_the_evidence_of_a_handoff_is_anchored_at_it() -> None:
     assert [mark.event for mark in episode.causes] == [handed.id]
 
 
-TYPED = {"fields": {"tier": ["gold", "silver"], "seats": "number"}, "icp": [{"name": "g", "when": 'tier == "gold"'}]}
+TYPED: dict[str, Any] = {
+    "fields": {"tier": ["gold", "silver"], "seats": "number"},
+    "icp": [{"name": "g", "when": 'tier == "gold"'}],
+}
 
 
 def test_a_value_that_is_none_of_its_type_is_unknown_and_the_evidence_says_so() -> None:
@@ -370,7 +373,7 @@ def test_a_gate_does_not_fail_on_a_value_that_is_none_of_its_type() -> None:
 
 def test_only_criteria_whose_fields_changed_are_evaluated_again(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluated: list[str] = []
-    compiled = playbook.criteria.compile_cel
+    compiled = compile_cel
 
     class Counted:
         def __init__(self, source: str) -> None:
@@ -381,7 +384,7 @@ def test_only_criteria_whose_fields_changed_are_evaluated_again(monkeypatch: pyt
             evaluated.append(self._source)
             return self._program.execute(values)
 
-    monkeypatch.setattr(playbook.criteria, "compile_cel", Counted)
+    monkeypatch.setattr("playbook.criteria.compile_cel", Counted)
     content = {**PLAYBOOK, "icp": [{"name": name, "when": f"{name} > 1"} for name in ("a", "b", "c")], "segments": []}
     panel = panel_of(Rules(Playbook.model_validate(content), "sha256:counted"))
     history([created(at(0), stage="Lead", a=5, b=5, c=5)], at(1), panel)

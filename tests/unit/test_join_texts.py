@@ -96,6 +96,34 @@ def test_above_the_most_that_a_playbook_may_ask_for_nobody_else_hears_of_one_mor
     assert listener.hear(changed(at(1), f"{SOURCE}:D0", next_step="Send it")) == [("D0", 0)]
 
 
+def test_of_a_text_on_many_deals_the_number_is_right_though_few_are_known_by_name() -> None:
+    listener = Listener()
+    many = MAX_DEALS + 20
+    listener.hear(*map(born, range(many)))
+    for number in range(many - MOST_DEALS):  # those who go say so, and nobody else hears of it while enough are left
+        changes = changed(at(1) + number, f"{SOURCE}:D{number}", next_step=f"Their own {number}")
+        assert listener.hear(changes) == [(f"D{number}", 0)]
+    told = listener.hear(changed(at(2), f"{SOURCE}:D{many - 1}", next_step="Its own"))
+    assert told == [(f"D{number}", MOST_DEALS - 1) for number in range(many - MOST_DEALS, many - 1)] + [
+        (f"D{many - 1}", 0)
+    ]
+
+
+def test_what_is_over_for_long_leaves_nothing_behind() -> None:
+    listener = Listener()
+    listener.hear(*(born(number, f"Their own {number}") for number in range(40)))
+    listener.hear(*(changed(at(1) + number, f"{SOURCE}:D{number}", stage="Lost") for number in range(40)))
+    assert b"D1" in b"".join(_of_texts(listener).values())
+    listener.hear(
+        *(created(at(30) + n, f"{SOURCE}:N{n}", stage="Lead", owner_id="u1", next_step="x") for n in range(90))
+    )
+    assert b"D1" not in b"".join(_of_texts(listener).values())
+
+
+def _of_texts(listener: Listener) -> dict[bytes, bytes]:
+    return {name: value for name, value in listener.store.items() if b" texts" in name or b" repeats" in name if value}
+
+
 def test_what_concerns_no_text_says_nothing() -> None:
     listener = Listener()
     listener.hear(born(1), born(2))
