@@ -42,7 +42,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 #: The services that run only where a profile asks for them, with the secrets that only they are told.
 SECRETS = {
-    INTAKE: {secret_variable(kind) for kind in WEBHOOK_KINDS},
+    INTAKE: {secret_variable(kind) for kind in WEBHOOK_KINDS} | {"SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN"},
     FORWARD: {target_secret_variable("hook")},
 }
 
@@ -158,8 +158,8 @@ def test_a_program_can_use_its_settings_and_answers_where_it_is_asked(service: s
     assert str(settings.broker.bootstrap) in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
-def test_only_the_program_that_speaks_to_slack_has_its_token() -> None:
-    assert [name for name in SERVICES if "SLACK_BOT_TOKEN" in SERVICES[name].get("environment", {})] == ["send"]
+def test_only_the_programs_that_speak_to_slack_have_its_token() -> None:
+    assert [name for name in SERVICES if "SLACK_BOT_TOKEN" in SERVICES[name].get("environment", {})] == ["send", INTAKE]
 
 
 def test_http_runs_only_where_it_is_asked_for_and_only_there_are_its_secrets() -> None:
