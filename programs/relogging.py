@@ -19,13 +19,16 @@ from programs.failures import CallError
 from programs.jsonl import read_log
 from programs.replaying import Result, Steps
 from programs.spill import stream, streamed
+from signals.baselines import NO_BASELINES, Baselines
 from signals.history import Tally
 from signals.judge import Panel, panel_of
+from signals.money import Exchange
 from signals.relive import Logged, replay_log
 from signals.replay import steps_of
-from signals.rules import Rules
+from signals.rules import NO_RATES, Rules
 from signals.step import Fate
 from topics.codec import encode
+from topics.definitions import parts_of
 from topics.sources.source import Source
 
 #: Records that are no event of ours; live, they are put aside under this name (without Prometheus' client, which would
@@ -42,13 +45,18 @@ _views = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 
 
 class LogPlan(NamedTuple):
-    """What is relived by which definitions: `playbooks` are those that count first, then those that the log names."""
+    """What is relived by which definitions: `playbooks` are those that count first, then those that the log names.
+
+    `learned`: the baselines that it names.
+    """
 
     path: Path
     playbooks: tuple[Loaded, ...]
     sources: tuple[Source, ...]
     views: bool = False
     jobs: int = 1
+    learned: tuple[Baselines, ...] = ()
+    exchange: Exchange = NO_RATES
 
 
 class Relived(NamedTuple):
@@ -86,12 +94,14 @@ class Worker:
 
     def __init__(self, plan: LogPlan, folder: Path, jobs: int) -> None:
         self._plan, self._folder, self._jobs = plan, folder, jobs
-        self._panels = {one.hash: panel_of(Rules(one.playbook, one.hash, plan.sources)) for one in plan.playbooks}
+        self._playbooks = {one.hash: one for one in plan.playbooks}
+        self._learned = {one.version: one for one in (*plan.learned, NO_BASELINES)}
+        self._panels: dict[str, Panel] = {}
 
     def __call__(self, rest: int) -> Relived:
         """The partitions with this rest."""
         mine = (record for record in read_log(self._plan.path) if record.partition % self._jobs == rest)
-        logged = replay_log(mine, self._panels[self._plan.playbooks[0].hash], self._panel)
+        logged = replay_log(mine, self._panel(self._plan.playbooks[0].hash), self._panel)
         said, views = self._folder / f"said-{rest}", None
         stream(said, _placed(logged))
         if self._plan.views:
@@ -101,11 +111,19 @@ class Worker:
         return Relived(said, views, _tally(logged), len(logged.states), steps_of(logged.signals), last_us)
 
     def _panel(self, version: str) -> Panel:
-        panel = self._panels.get(version)
-        if panel is None:
-            message = f"the log names definitions {version}: give their file with --definitions"
+        found = self._panels.get(version)
+        return self._made(version) if found is None else found
+
+    def _made(self, version: str) -> Panel:
+        parts = parts_of(version)
+        playbook, learned = self._playbooks.get(parts.playbook), self._learned.get(parts.baselines)
+        if playbook is None or learned is None:
+            unknown = parts.playbook if playbook is None else parts.baselines
+            message = f"the log names definitions {unknown}: give their file with --definitions"
             raise CallError(message)
-        return panel
+        made = panel_of(Rules(playbook.playbook, playbook.hash, self._plan.sources, learned, self._plan.exchange))
+        self._panels[version] = made
+        return made
 
 
 def _placed(logged: Logged) -> Iterator[tuple[Place, bytes]]:

@@ -27,6 +27,12 @@ LEARNED = 100
 #: The slack and the limit of the chart, in standard deviations. With known scores it would run for millions of stays;
 #: what is left of false alarms comes from scores that are estimated (`python bench/drift.py --null`).
 SLACK, LIMIT = 0.5, 12.0
+#: The furthest score. A reference of a hundred stays ends at 2.6; one that lasts ten times as long says more.
+FURTHEST = 5.0
+#: Between the quartiles of a normal distribution lie so many standard deviations.
+QUARTILES = 1.349
+#: Where nearly all stays are alike, a tenth more or less is one deviation.
+LEAST_SPREAD = 0.1
 #: A mean stay that differs by less than this factor is no change of pace, however sure it is.
 LEAST_RATIO = 1.15
 #: A change in the same direction before so many more have ended is the same change, still going on.
@@ -64,12 +70,17 @@ class _Series(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """The curve that stays are scored against: the share that has ended by a time, in the middle of each step."""
+    """The curve that stays are scored against: the share that has ended by a time, in the middle of each step.
+
+    `last` never ended; `least` is the share that one stay makes half of; `spread` is how far the logarithms of stays
+    lie apart, one standard deviation.
+    """
 
     times: Floats
     shares: Floats
     last: float
     least: float
+    spread: float
 
 
 class _Crossing(NamedTuple):
@@ -165,22 +176,36 @@ def _learned(series: _Series) -> _Learned:
     before = np.concatenate(([1.0], function.probabilities[:-1]))
     steps = before > function.probabilities
     middle = 1 - (before + function.probabilities)[steps] / 2
+    times, shares = function.quantiles[steps], middle
+    quarters = np.log(np.maximum(np.interp((0.25, 0.75), shares, times), 1.0))
     return _Learned(
-        np.concatenate(([0.0], function.quantiles[steps])),
-        np.concatenate(([0.0], middle)),
+        np.concatenate(([0.0], times)),
+        np.concatenate(([0.0], shares)),
         float(function.probabilities[-1]),
         0.5 / max(1, int(np.count_nonzero(series.ended))),
+        max(float(quarters[1] - quarters[0]) / QUARTILES, LEAST_SPREAD),
     )
 
 
 def _scores(series: _Series, learned: _Learned) -> Floats:
-    """Standard normal deviates. Between steps the curve is taken as straight: an hour more or less is no other step."""
+    """Standard normal deviates. Between steps the curve is taken as straight: an hour more or less is no other step.
+
+    Beyond all that was learned it goes on as a lognormal's would, up to `FURTHEST`.
+    """
     share = np.interp(series.lasted, learned.times, learned.shares)
     share = np.where(series.lasted > learned.times[-1], 1 - learned.last / 2, share)
-    share = np.clip(share, learned.least, 1 - learned.least)
-    scores: Floats = stats.norm.ppf(share)
-    expected = np.where(share <= learned.least, 0.0, stats.norm.pdf(scores) / (1 - share))
-    return np.where(series.ended, scores, expected)
+    inside = np.clip(share, learned.least, 1 - learned.least)
+    scores: Floats = stats.norm.ppf(inside) + np.where(learned.last > learned.least, 0.0, _beyond(series, learned))
+    scores = np.clip(scores, -FURTHEST, FURTHEST)
+    expected = stats.norm.pdf(scores) / stats.norm.sf(scores)
+    return np.where(series.ended, scores, np.where(share <= learned.least, 0.0, expected))
+
+
+def _beyond(series: _Series, learned: _Learned) -> Floats:
+    """How far a stay lies outside the learned ones, in standard deviations of the logarithm."""
+    lasted, low, high = np.log(np.maximum(series.lasted, 1)), *np.log(np.maximum(learned.times[[1, -1]], 1.0))
+    further: Floats = np.minimum(lasted - low, 0.0) + np.maximum(lasted - high, 0.0)
+    return further / learned.spread
 
 
 def _change(series: _Series, base: int, stop: int, crossing: _Crossing) -> Change:

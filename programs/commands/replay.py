@@ -20,11 +20,15 @@ from programs.definitions import read_baselines, read_playbook
 from programs.failures import CallError, FilesError, WorkError
 from programs.relogging import LogPlan, relived
 from programs.replaying import Plan, Result, replayed
+from programs.startup import exchange
 from signals import replay as brain
 from signals.baselines import NO_BASELINES
 from signals.relive import LogError
 from topics.catalog import DEAL_EVENTS
 from topics.instants import from_us
+
+#: What a file of baselines ends in; playbooks are YAML.
+LEARNED = ".json"
 
 
 class Writing(NamedTuple):
@@ -55,7 +59,7 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
     deals: Annotated[Path | None, typer.Option(help="JSON lines: the final state of each deal")] = None,
     report: Annotated[Path | None, typer.Option(help="the figures of the run, as JSON; - for the terminal")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes that work at once; else one per core")] = None,
-    definitions: Annotated[list[Path] | None, typer.Option(help="a playbook that a log of deal.events names")] = None,
+    definitions: Annotated[list[Path] | None, typer.Option(help="what a log names: a playbook, a .json")] = None,
 ) -> None:
     """Replay files through the brain: what would have been said, and when.
 
@@ -67,7 +71,7 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
         if mapping is not None or until is not None or baselines is not None:
             raise CallError(
                 f"--source {DEAL_EVENTS}: a log has ticks, events and definitions of its own; "
-                "no --mapping, --until or --baselines"
+                "no --mapping, no --until, no --baselines"
             )
         _relive(path, playbook, definitions or [], writing, jobs or cores())
         return
@@ -84,6 +88,7 @@ def replay(  # noqa: PLR0913 - one parameter per option of the command line
             until_us,
             views=deals is not None,
             baselines=NO_BASELINES if baselines is None else read_baselines(baselines),
+            exchange=chosen.exchange,
         )
         with replayed(path, plan, jobs or cores()) as result:
             writing.write(result)
@@ -97,8 +102,12 @@ def _relive(path: Path, playbook: Path | None, named: list[Path], writing: Writi
     """A log of `deal.events`: its partitions as they were served live."""
     try:
         installation = ready(playbook=playbook)
-        playbooks = (installation.playbook, *map(read_playbook, named))
-        plan = LogPlan(path, playbooks, tuple(installation.sources), views=writing.deals is not None, jobs=jobs)
+        playbooks = (installation.playbook, *(read_playbook(one) for one in named if one.suffix != LEARNED))
+        learned = tuple(read_baselines(one) for one in named if one.suffix == LEARNED)
+        sources, views = tuple(installation.sources), writing.deals is not None
+        plan = LogPlan(
+            path, playbooks, sources, views=views, jobs=jobs, learned=learned, exchange=exchange(installation.settings)
+        )
         with relived(plan) as result:
             writing.write(result)
     except (PlaybookError, FilesError, LogError) as error:

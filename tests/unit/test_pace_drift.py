@@ -55,7 +55,9 @@ LOGS = [
     Logged("sudden_time_noise0_100", slower=False, adwin=23),
     Logged("sudden_time_noise0_100 reversed", slower=True, adwin=21),
     Logged("sudden_time_noise0_500", slower=False, adwin=33),
+    Logged("sudden_time_noise0_500 reversed", slower=True, adwin=25),
     Logged("gradual_time_noise0_100", slower=False, adwin=24),
+    Logged("gradual_time_noise0_100 reversed", slower=True, adwin=13),
 ]
 
 

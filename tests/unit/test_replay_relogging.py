@@ -15,13 +15,16 @@ from programs.definitions import default_playbook
 from programs.failures import CallError, FilesError
 from programs.jsonl import read_log
 from programs.relogging import LogPlan, relived
+from signals.baselines import Baselines, Measure, Row
 from signals.judge import panel_of
 from signals.relive import LogError, LogRecord, replay_log
 from signals.rules import Rules
 from tests.unit.brain_story import at, changed, created, tick
 from tests.unit.definition_panels import switch_to
-from topics.codec import encode
-from topics.events import DealEvent
+from topics.codec import decode_signal, encode
+from topics.events import DealEvent, DefinitionsChanged
+from topics.instants import DAY_US
+from topics.signals import Kind, Step
 
 SIGNALS = str(Path(sys.executable).parent / "signals")
 PLAYBOOK = default_playbook()
@@ -141,3 +144,24 @@ def test_the_command_writes_what_was_said(tmp_path: Path) -> None:
         refused = subprocess.run([*command, *more], capture_output=True, check=False, cwd=tmp_path, timeout=60)
         assert refused.returncode == 2
         assert says in refused.stderr.decode()
+
+
+def test_baselines_that_a_log_names_are_given_beside_the_playbooks(tmp_path: Path) -> None:
+    row = Row(
+        measure=Measure.DWELL, pipeline="Sales", stage="Qualification", n=40, events=40, quantiles=(2 * DAY_US,) * 199
+    )
+    learned = Baselines([row])
+    control = DefinitionsChanged(id="c", key="", source="", at_us=at(0), baselines=learned.version)
+    log: list[DealEvent] = [tick(at(0)), control, created(at(1), stage="Qualification"), tick(at(9))]
+    records = [LogRecord(0, n, one.at_us, one.key.encode(), encode(one)) for n, one in enumerate(log)]
+    path = written(tmp_path / "log.jsonl", records)
+    with (
+        pytest.raises(CallError, match=f"names definitions {learned.version}: give their file with --definitions"),
+        relived(LogPlan(path, (PLAYBOOK,), ())),
+    ):
+        pass
+    with relived(LogPlan(path, (PLAYBOOK,), (), learned=(learned,))) as result:
+        said = [decode_signal(one) for one in result.signals]
+    (overstay,) = [one for one in said if one.kind is Kind.STAGE_OVERSTAY and one.transition is Step.OPENED]
+    assert overstay.evidence.baseline is not None
+    assert overstay.evidence.baseline["version"] == learned.version
