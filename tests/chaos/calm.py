@@ -15,10 +15,11 @@ from programs.startup import Ready
 from programs.wiring import BUILDS
 from tests.chaos.crew import Worker
 from tests.chaos.lines import say
-from tests.chaos.site import Site
+from tests.chaos.site import PARTITIONS, Site
 from topics.catalog import DEAL_EVENTS
 
 LOOK_S = 0.5
+TICKS = PARTITIONS
 TELL_S = 10.0
 PATIENCE_S = 240.0
 """How long a line waits for what takes seconds on a machine of its own. Nothing is judged by it: where other work goes
@@ -93,11 +94,12 @@ class Gauge:
 def calm(gauge: Gauge, newest_us: int, patience_s: float, beside: Sequence[str] = ()) -> float:
     """Wait until all is read and T has reached the newest record; how long it took.
 
-    Programs `beside` are not waited for. Raises TimeoutError, saying what, when it came no nearer for `patience_s`.
+    Programs `beside` are not waited for. Raises TimeoutError, saying what, when none of the others came nearer for
+    `patience_s`: one that does may give the next one more to read.
     """
     began = nearer_s = told_s = time.monotonic()
     quiet = 0
-    nearest = now = Distance({}, newest_us)
+    farthest = now = Distance({}, newest_us)
     while time.monotonic() < nearer_s + patience_s:
         try:
             now = Distance(gauge.behind(), max(0, newest_us - gauge.last_tick_us()))
@@ -105,8 +107,9 @@ def calm(gauge: Gauge, newest_us: int, patience_s: float, beside: Sequence[str] 
             quiet = 0
         else:
             quiet = quiet + 1 if now.arrived(beside) else 0
-            if not nearest.behind or now.left(beside) < nearest.left(beside):
-                nearest, nearer_s = now, time.monotonic()
+            farthest = farthest.or_farther(now)
+            if now.nearer(farthest, beside):
+                farthest, nearer_s = now, time.monotonic()
         if time.monotonic() > told_s + TELL_S:
             told_s = time.monotonic()
             say(str(now))
@@ -126,6 +129,19 @@ class Distance(NamedTuple):
     def left(self, beside: Sequence[str]) -> int:
         """One number that falls on the way; programs `beside` do not count."""
         return self.early_us + sum(count for name, count in self.behind.items() if name not in beside)
+
+    def or_farther(self, now: Distance) -> Distance:
+        """The farthest that each was at two looks."""
+        behind = {name: max(count, self.behind.get(name, 0)) for name, count in now.behind.items()}
+        return Distance(behind, max(self.early_us, now.early_us))
+
+    def nearer(self, before: Distance, beside: Sequence[str]) -> bool:
+        """Whether T, or one of those that had something left, has gone on since; programs `beside` do not count.
+
+        The clock speaks to programs all the time: to have read no more than that is nothing.
+        """
+        went_on = (self.behind[name] < count - TICKS for name, count in before.behind.items() if name not in beside)
+        return self.early_us < before.early_us or any(went_on)
 
     def arrived(self, beside: Sequence[str]) -> bool:
         """Whether nothing is left."""

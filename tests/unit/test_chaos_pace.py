@@ -91,6 +91,24 @@ def test_the_feed_stays_near_the_clock(tick_us: int, ahead: int, may: int) -> No
     assert near(times_us, tick_us, ahead) == may
 
 
+@pytest.mark.parametrize(
+    ("looks", "nearer"),
+    [
+        pytest.param([{"notify": 900, "send": 0}, {"notify": 100, "send": 12_000}], True, id="gives the next one more"),
+        pytest.param([{"notify": 0, "send": 12_000}, {"notify": 3, "send": 12_000}], False, id="stands still"),
+        pytest.param([{"notify": 6, "send": 50}, {"notify": 0, "send": 50}], False, id="reads the clock and no more"),
+        pytest.param([{"notify": 0, "send": n} for n in (50, 49, 47, 45, 44, 43)], True, id="goes on slowly"),
+        pytest.param([{"notify": 0, "send": n} for n in (50, 49, 47, 45)], False, id="too slowly to tell"),
+    ],
+)
+def test_patience_begins_anew_when_one_of_them_goes_on(looks: list[dict[str, int]], *, nearer: bool) -> None:
+    farthest = Distance({}, 0)
+    for look in looks:
+        farthest = farthest.or_farther(Distance(look, 0))
+    assert Distance(looks[-1], 0).nearer(farthest, ()) is nearer
+    assert not Distance(looks[-1], 0).nearer(farthest, ("notify", "send"))
+
+
 def test_nearer_counts_programs_that_are_waited_for_and_the_clock() -> None:
     far = Distance({"detect": 2, "send": 5}, 1_000)
     assert far.left(()) == 1_007
