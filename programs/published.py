@@ -24,7 +24,8 @@ from signals.definitions import UnknownDefinitionsError
 from signals.intents import Intents, intents_of
 from signals.judge import Panel, panel_of
 from signals.metrics import SHORT_VERSION
-from signals.rules import Rules
+from signals.money import Exchange
+from signals.rules import NO_RATES, Rules
 from topics.catalog import DEFINITIONS
 from topics.definitions import NO_BASELINES as NOTHING_LEARNED
 from topics.definitions import (
@@ -54,9 +55,10 @@ class Topic(Protocol):
 class Published:
     """Every version that is known here. `own` is the worker's own file."""
 
-    def __init__(self, own: Loaded, sources: Iterable[Source] = ()) -> None:
+    def __init__(self, own: Loaded, sources: Iterable[Source] = (), exchange: Exchange = NO_RATES) -> None:
         self.own = own
         self._sources = tuple(sources)
+        self._exchange = exchange
         self._known: dict[str, Loaded] = {own.hash: own}
         self._learned: dict[str, Baselines] = {}
         self._current: str | None = None
@@ -235,7 +237,7 @@ class Published:
         if parts.baselines and parts.baselines not in self._learned:
             raise UnknownDefinitionsError(parts.baselines)
         learned = self._learned.get(parts.baselines, NO_BASELINES)
-        return Rules(self._of(parts.playbook), parts.playbook, self._sources, learned)
+        return Rules(self._of(parts.playbook), parts.playbook, self._sources, learned, self._exchange)
 
     def intents(self, version: str) -> Intents:
         """The compiled intents of a version. Raises UnknownDefinitionsError."""

@@ -33,8 +33,9 @@ from signals.intents import intents_of
 from signals.joining.joiner import HOPS, hop_of
 from signals.joining.ties import Ties, compared
 from signals.judge import Stored, Watch, panel_of
+from signals.money import Exchange
 from signals.replay import steps_of
-from signals.rules import Rules
+from signals.rules import NO_RATES, Rules
 from topics.codec import encode
 from topics.dwells import Dwell
 from topics.indicators import Figures
@@ -73,6 +74,7 @@ class Plan(NamedTuple):
     dwells: bool = False
     baselines: Baselines = NO_BASELINES
     figures: bool = False
+    exchange: Exchange = NO_RATES
 
 
 class Result(NamedTuple):
@@ -111,7 +113,7 @@ def replayed(path: Path, plan: Plan, jobs: int) -> Iterator[Result]:
 
 
 def _rules(plan: Plan) -> Rules:
-    return Rules(plan.playbook, plan.version, plan.sources, plan.baselines)
+    return Rules(plan.playbook, plan.version, plan.sources, plan.baselines, plan.exchange)
 
 
 def _at_once(path: Path, plan: Plan) -> Result:

@@ -167,7 +167,7 @@ def forward(ready: Ready, servers: str, target: TargetSettings) -> BatchApp:
 
 def _published(ready: Ready, app: BatchApp) -> Published:
     """The definitions, followed beside the program; it is not ready while its log names some that are not there."""
-    published = Published(ready.playbook, ready.sources)
+    published = Published(ready.playbook, ready.sources, exchange(ready.settings))
     app.background.append(published.follow(app.engine_settings.broker).run)
     app.ready_checks["definitions"] = published.why_waiting
     return published

@@ -10,7 +10,9 @@ from programs.commands.loading import ready
 from programs.definitions import read_mapping, read_playbook
 from programs.failures import CallError
 from programs.settings import ClockSettings, SourceSettings
-from programs.startup import to_source
+from programs.startup import exchange, to_source
+from signals.money import Exchange
+from signals.rules import NO_RATES
 from topics.instants import parse_rfc3339
 from topics.sources.mapping_files import as_source
 from topics.sources.source import MAPPED_KINDS, Source, SourceKind
@@ -20,10 +22,11 @@ USUAL = tuple(kind for kind in SourceKind if kind not in MAPPED_KINDS)
 
 
 class Chosen(NamedTuple):
-    """The sources and the definitions."""
+    """The sources and the definitions, and what currencies are worth."""
 
     sources: tuple[Source, ...]
     playbook: Loaded
+    exchange: Exchange = NO_RATES
 
 
 def instant(text: str | None) -> int | None:
@@ -50,7 +53,7 @@ def chosen_of(names: list[str], mapping: Path | None, playbook: Path | None) -> 
             *(f"--source: {name!r} is not configured (there are: {', '.join(known)})" for name in unknown),
             "tables and databases that the settings do not name need --mapping",
         )
-    return Chosen(tuple(known[name] for name in names), configured.playbook)
+    return Chosen(tuple(known[name] for name in names), configured.playbook, exchange(configured.settings))
 
 
 def _usual(kind: SourceKind) -> Source:

@@ -15,6 +15,7 @@ from programs.definitions import read_baselines
 from programs.failures import CallError, FilesError, WorkError
 from programs.jsonl import read_log
 from programs.pieces import pieces
+from programs.startup import exchange
 from signals.baselines import NO_BASELINES
 from signals.definitions import UnknownDefinitionsError
 from signals.history import Reading, joined_at_once, judged, ordered
@@ -61,7 +62,7 @@ def _in_files(history: History, wanted: str) -> Life:
     check_path(history.path, chosen)
     playbook, version = chosen.playbook
     learned = NO_BASELINES if history.baselines is None else read_baselines(history.baselines)
-    rules = Rules(playbook, version, chosen.sources, learned)
+    rules = Rules(playbook, version, chosen.sources, learned, chosen.exchange)
     intents = intents_of(playbook, version)
     parsers = [parser(source) for source in chosen.sources]
     reading, kept = Reading(intents, Ties(chosen.sources, compared(playbook))), list[Stored]()
@@ -104,7 +105,7 @@ def _only(keys: Iterable[str], wanted: str) -> str:
 def _in_log(history: History, wanted: str) -> Life:
     """A dumped log of `deal.events`."""
     installation = ready(playbook=history.playbook)
-    own = panel_of(Rules(*installation.playbook, installation.sources))
+    own = panel_of(Rules(*installation.playbook, installation.sources, exchange=exchange(installation.settings)))
     return life_in_log(read_log(history.path), wanted, own, _only_own(own))
 
 
@@ -116,7 +117,7 @@ def live(wanted: str, broker: str | None) -> Life:
         from engine.admin import read_all  # noqa: PLC0415 - kafka-python takes 0.2 s to import
         from programs.published import Published  # noqa: PLC0415 - the same
 
-        published = Published(installation.playbook, installation.sources)
+        published = Published(installation.playbook, installation.sources, exchange(installation.settings))
         for record in read_all(target, DEFINITIONS):
             published.take(record)
         records = (

@@ -81,7 +81,16 @@ def replayed_history(history: History, *, figures: bool = False) -> Iterator[tup
         learned = NO_BASELINES if history.baselines is None else read_baselines(history.baselines)
         until_us = instant(history.until)
         playbook, version = chosen.playbook
-        plan = Plan(chosen.sources, playbook, version, until_us, views=True, baselines=learned, figures=figures)
+        plan = Plan(
+            chosen.sources,
+            playbook,
+            version,
+            until_us,
+            views=True,
+            baselines=learned,
+            figures=figures,
+            exchange=chosen.exchange,
+        )
         with replayed(history.path, plan, cores()) as result:
             yield result, chosen.playbook
     except (PlaybookError, FilesError) as error:
