@@ -34,7 +34,8 @@ from topics.outcomes import RawRecord
 from topics.sources.registry import parser
 from topics.views import DealView
 
-ALL = tuple(BUILDS)
+ALL = tuple(name for name in BUILDS if name != "baselines")
+"""The path of a record. `baselines` reads one partition, so of several workers one has work; nothing waits for it."""
 PRODUCTION = Tuning()
 NOTHING: Mapping[str, str] = {}
 SHOWN = 3
