@@ -208,7 +208,7 @@ TOPICS: tuple[Topic, ...] = (
         _DELETE,
         400,
         doc="what was decided about each signal and recipient, with the reason",
-        personal="keys of deals and people, names of recipients",
+        personal="keys of deals and people, names of recipients, reasons that they gave",
     ),
     Topic(
         ALERT_LEDGER,
