@@ -137,6 +137,7 @@ DEFINED: list[tuple[str, dict[str, Any], str, str, str, bool]] = [
         "",
         True,
     ),
+    ("a category that is weaker or stronger than others", {}, "forecast_category", "Omitted", "", True),
     (
         "a category that no stage allows",
         {
@@ -145,7 +146,7 @@ DEFINED: list[tuple[str, dict[str, Any], str, str, str, bool]] = [
             ]
         },
         "forecast_category",
-        "Commit",
+        "Maybe",
         "",
         False,
     ),
