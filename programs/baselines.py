@@ -76,7 +76,8 @@ class Baselining:
     def _learned(self, found: Fitted) -> Sequence[Output]:
         verdict = self._verdict(found)
         self._metrics.fits.labels(verdict.value).inc()
-        for one in found.noise:
+        self._metrics.refused.set(len(found.refused))
+        for one in found.refused:
             said.warning(
                 "refused: a learned limit would fire on too many deals",
                 (one.kind.value, *map(str, one.group)),
@@ -93,8 +94,6 @@ class Baselining:
     def _verdict(self, found: Fitted) -> Verdict:
         if self._published.withdrawn:
             return Verdict.WITHDRAWN
-        if found.noise:
-            return Verdict.REFUSED
         return Verdict.PUBLISHED if differs(self._published.learned, found.baselines) else Verdict.UNCHANGED
 
 

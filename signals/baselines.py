@@ -52,8 +52,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
         None: the curve does not reach it.
         """
-        place = math.ceil(share * GRID - _ROUNDING) - 1
-        return self.quantiles[max(place, 0)] if place < len(self.quantiles) else None
+        place = _place(share)
+        return self.quantiles[place] if place < len(self.quantiles) else None
+
+    def cut(self, share: float) -> Row:
+        """As if the curve ended before this share: then it gives no such limit."""
+        return msgspec.structs.replace(self, quantiles=self.quantiles[: _place(share)])
+
+
+def _place(share: float) -> int:
+    return max(math.ceil(share * GRID - _ROUNDING) - 1, 0)
 
 
 class Learned(msgspec.Struct, frozen=True):

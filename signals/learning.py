@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 
 from playbook.kinds import MIN_N
-from signals.baselines import Baselines, Row
+from signals.baselines import Baselines, Measure, Row
 from signals.drift import LEARNED, changes_of
 from signals.fitting import Samples, fit
 from signals.keyed import Keyed
 from signals.rules import Rules
-from signals.worth import Worth, worth_of
+from signals.worth import Worth, noise_of, worth_of
 from topics.dwells import Dwell, DwellId, DwellRecord, DwellUndone
 from topics.indicators import WINDOW_DAYS, PaceFigures
 from topics.instants import DAY_US, rfc3339
@@ -48,19 +48,15 @@ _decode_meta = msgspec.msgpack.Decoder(Meta).decode
 class Fitted(NamedTuple):
     """What a fit gave, as of T, of so many stays.
 
-    `worths`: what its limits would fire on; `paces`: whether the stages have become slower or faster.
+    `refused`: the limits that it does not give, since they would be noise; `paces`: whether the stages have become
+    slower or faster.
     """
 
     baselines: Baselines
-    worths: list[Worth]
+    refused: list[Worth]
     paces: list[PaceFigures]
     at_us: int
     n: int
-
-    @property
-    def noise(self) -> list[Worth]:
-        """The learned limits that are not worth an interruption; with any of them the fit must not count."""
-        return [one for one in self.worths if one.learned is not None and one.is_noise]
 
 
 class Learner:
@@ -104,10 +100,34 @@ def fitted(stays: Iterable[bytes], rules: Rules, at_us: int, made_at: str) -> Fi
     samples = Samples()
     for value in stays:
         samples.add(_decode(value))
-    baselines = fit(samples, at_us, made_at)
-    learned = Rules(rules.playbook, rules.version, rules.sources, baselines)
-    paces = paces_of(samples, at_us, rules.version)
-    return Fitted(baselines, worth_of(learned, samples, at_us), paces, at_us, samples.n)
+    baselines, refused = _without_noise(rules, samples, fit(samples, at_us, made_at), at_us)
+    return Fitted(baselines, refused, paces_of(samples, at_us, rules.version), at_us, samples.n)
+
+
+def _without_noise(rules: Rules, samples: Samples, baselines: Baselines, at_us: int) -> tuple[Baselines, list[Worth]]:
+    """The baselines without the limits that are not worth an interruption, and those limits.
+
+    Their curves are cut before them, so that there is no limit, and no fixed one either, where one would be noise.
+    """
+    refused: list[Worth] = []
+    while noise := noise_of(worth_of(rules.with_baselines(baselines), samples, at_us)):
+        refused += noise
+        baselines = _cut(baselines, noise)
+    return baselines, refused
+
+
+def _cut(baselines: Baselines, noise: Iterable[Worth]) -> Baselines:
+    shares: dict[tuple[Measure, str, str, str | None], float] = {}
+    for one in noise:
+        if one.learned is not None:
+            measure = Measure.DWELL if one.group.stage else Measure.CYCLE
+            name = (measure, one.group.pipeline, one.group.stage, one.learned.segment)
+            shares[name] = min(shares.get(name, 1.0), one.learned.quantile)
+    rows = [
+        row.cut(shares[name]) if (name := (row.measure, row.pipeline, row.stage, row.segment)) in shares else row
+        for row in baselines.rows
+    ]
+    return Baselines(rows, baselines.made_at)
 
 
 def paces_of(samples: Samples, at_us: int, playbook: str) -> list[PaceFigures]:

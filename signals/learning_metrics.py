@@ -12,7 +12,6 @@ class Verdict(StrEnum):
 
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
-    REFUSED = "refused"
     WITHDRAWN = "withdrawn"
 
 
@@ -23,12 +22,17 @@ class LearningMetrics:
         self.stays = Gauge("signals_baselines_stays", "Stays of deals that are learned from.", registry=registry)
         self.fits = Counter(
             "signals_baselines_fits",
-            "Fits of baselines: published, unchanged, refused as noise, or held since they were withdrawn.",
+            "Fits of baselines: published, unchanged, or held since baselines were withdrawn.",
             ("verdict",),
             registry=registry,
         )
         for verdict in Verdict:  # from zero, so that the first one is an increase
             self.fits.labels(verdict.value)
+        self.refused = Gauge(
+            "signals_baselines_refused_limits",
+            "Limits that the last fit does not give, since they would fire on too many deals.",
+            registry=registry,
+        )
         self.pace = Gauge(
             "signals_stage_pace_drift",
             "How many times as long deals stay in a stage since its pace changed; 1 while it has not.",

@@ -217,6 +217,10 @@ class Rules:
         """The versions of the playbook and of the baselines together (`topics.definitions.counted`)."""
         return counted(self.version, self.baselines.version)
 
+    def with_baselines(self, baselines: Baselines) -> Rules:
+        """The same definitions beside what was learned."""
+        return Rules(self.playbook, self.version, self.sources, baselines, self.exchange)
+
     def kinds_for(self, source: str) -> frozenset[Kind]:
         """The kinds that are on for deals of a source: switched on, and their input provided (law 13)."""
         return self._provided.get(source, self._enabled)

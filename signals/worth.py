@@ -5,7 +5,7 @@ What an owner is told is worth an interruption: a limit that fires on more than 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +59,11 @@ class Worth(NamedTuple):
     def is_noise(self) -> bool:
         """Whether it fires on more than is worth an interruption."""
         return self.share > MOST_FIRED
+
+
+def noise_of(worths: Iterable[Worth]) -> list[Worth]:
+    """The learned limits that are not worth an interruption."""
+    return [one for one in worths if one.learned is not None and one.is_noise]
 
 
 class _Limit(NamedTuple):

@@ -20,7 +20,7 @@ from programs.failures import CallError, WorkError
 from programs.terminal import plain
 from signals.baselines import Baselines, BaselinesError, read, written
 from signals.fitting import Group, fit, naive_medians
-from signals.worth import MOST_FIRED, Worth
+from signals.worth import MOST_FIRED, Worth, noise_of
 from topics.definitions import NO_BASELINES
 from topics.instants import rfc3339
 
@@ -146,7 +146,7 @@ def _read(file: Path) -> Baselines:
 
 def refuse_noise(worths: Iterable[Worth], *, force: bool) -> None:
     """Raise WorkError where a learned limit fires on more deals than is worth an interruption."""
-    noise = [one for one in worths if one.learned is not None and one.is_noise]
+    noise = noise_of(worths)
     if noise and not force:
         raise WorkError(
             *(f"refused: {limit_shown(one)} fires on {one.share:.1%} of deals, over {MOST_FIRED:.0%}" for one in noise),

@@ -71,5 +71,5 @@ def of_topic(installation: Ready, until_us: int | None) -> Learning:
 def judged(learning: Learning, baselines: Baselines) -> list[Worth]:
     """What each limit is worth that the definitions give with these baselines."""
     chosen = learning.chosen
-    rules = Rules(chosen.playbook.playbook, chosen.playbook.hash, chosen.sources, baselines)
+    rules = Rules(*chosen.playbook, chosen.sources, baselines)
     return worth_of(rules, learning.samples, learning.at_us)

@@ -224,11 +224,18 @@ def _quick(number: int, begun: float) -> list[DealEvent]:
     ]
 
 
-async def test_a_limit_that_would_be_noise_is_refused() -> None:
+async def test_a_limit_that_would_be_noise_is_left_out_and_no_fixed_one_takes_its_place() -> None:
     line = Line(playbook(stage_overstay={"days": 6, "warning_quantile": 0.5}))
     await line.feed(*past(), tick(at(7)))
-    assert line.fits() == {"refused": 1.0}
-    assert line.published.learned.version == ""
+    assert line.registry.get_sample_value("signals_baselines_refused_limits") == 1
+    learned = line.published.learned
+    assert learned.dwell("Sales", "Lead", "all", 0.495, 30) is not None
+    for quantile in (0.5, 0.975):
+        none = learned.dwell("Sales", "Lead", "all", quantile, 30)
+        assert none is not None
+        assert none.limit_us is None
+    await line.feed(created(at(8), "crm/acme:NEW", stage="Lead", amount=1.0), tick(at(30)))
+    assert overstays(line, "crm/acme:NEW") == []
 
 
 async def test_who_withdrew_them_has_fixed_limits_and_no_new_baselines(line: Line) -> None:
