@@ -75,17 +75,17 @@ def _gate_violated(case: Case) -> Verdict:
         return ((), gate_us) if gate_of(case.stages, case.deal.entries) else NOTHING
     fields, anchor = case.deal.fields, entry.mark.event
     details = _kept(case.episodes, anchor) if case.episodes else ()
-    if case.at_us == gate_us + 1 and case.on.cause is None and case.on.dated_us == gate_us:
-        gate = gate_of(case.stages, case.deal.entries)
+    passing = case.at_us == gate_us + 1 and case.on.cause is None and case.on.dated_us == gate_us
+    if not passing and not details:
+        return NOTHING
+    gate = gate_of(case.stages, case.deal.entries)
+    if passing:
         judged = [(name, one, one.judge(fields)) for name, one in gate]
         failed = [name for name, _, answer in judged if answer is False]
         details = _judged_on(judged, fields) if failed else ()
-    elif details:
-        named = {str(detail["criterion"]) for detail in details if UNKNOWN not in detail}
-        gate = gate_of(case.stages, case.deal.entries)
-        failed = [name for name, one in gate if name in named and one.judge(fields) is not True]
     else:
-        return NOTHING
+        named = {str(detail["criterion"]) for detail in details if UNKNOWN not in detail}
+        failed = [name for name, one in gate if name in named and one.judge(fields) is not True]
     if not failed:
         return NOTHING
     shown = "; ".join(str(one["criterion"]) for one in details if UNKNOWN not in one)
