@@ -59,9 +59,9 @@ class Calls:
     answer that says so has them.
     """
 
-    def __init__(self, client: AsyncWebClient, metrics: CallMetrics) -> None:
+    def __init__(self, client: AsyncWebClient, metrics: CallMetrics, pacing: Pacing | None = None) -> None:
         self._client, self._metrics = client, metrics
-        self._pacing = Pacing(time.monotonic, asyncio.sleep)
+        self._pacing = pacing or Pacing(time.monotonic, asyncio.sleep)
         self.trouble: str | None = None
         self.granted: frozenset[str] = frozenset()
 

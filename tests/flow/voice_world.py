@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from alerts.compose import compose
 from alerts.courier import World
 from alerts.metrics import Metrics
+from alerts.pacing import Pacing
 from alerts.retry import Patience
 from alerts.values import Delivery
 from alerts.voice import Voice
@@ -23,6 +24,17 @@ from topics.instants import parse_rfc3339
 
 QUICK = Patience(backoff_s=(0.01, 0.02), barred_s=0.02, look_after_s=(0.0, 0.02), attempts=5)
 NOW_US = parse_rfc3339("2026-11-04T09:30:05Z")
+
+
+def hurried() -> Pacing:
+    """A pace that takes no time: its seconds pass by waiting for them."""
+    now_s = [0.0]
+
+    async def wait(seconds: float) -> None:
+        now_s[0] += seconds
+        await asyncio.sleep(0)
+
+    return Pacing(lambda: now_s[0], wait)
 
 
 class Crash(Exception):  # noqa: N818 - it is what happens, not an error to handle

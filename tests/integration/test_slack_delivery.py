@@ -19,7 +19,7 @@ from alerts.retry import Patience
 from alerts.slack import Slack
 from alerts.values import Delivery, Op, Recipient
 from programs.send import Send, StoredLedger, slack_trouble
-from tests.flow.voice_world import NOW_US, QUICK, Crash, DictStore, deliveries, world
+from tests.flow.voice_world import NOW_US, QUICK, Crash, DictStore, deliveries, hurried, world
 from tests.golden.messages.samples import ANN, BEN, LEE, PLAYBOOK, SHOWN, opened, resolved, updated
 from tests.integration.slack_server import (
     BROKEN,
@@ -50,7 +50,7 @@ def _delivery(seq: int = 1, signal: Signal = SIGNAL, recipient: Recipient = TO_A
 
 def _world(slack: SlackServer, patience: Patience = QUICK, timeout_s: int = 2) -> World:
     made = world(None, patience=patience)  # type: ignore[arg-type]
-    return _with_voice(made, Slack(Calls(slack_client(TOKEN, slack.url, timeout_s), made.metrics)))
+    return _with_voice(made, Slack(Calls(slack_client(TOKEN, slack.url, timeout_s), made.metrics, hurried())))
 
 
 def _with_voice(made: World, voice: Slack) -> World:
