@@ -97,6 +97,8 @@ def compare(
     """The episodes of one kind after a judgement, and the transitions that led there."""
     if not findings and not open_now:
         return (), []
+    if len(findings) == len(open_now) == 1 and findings[0].anchor in {None, open_now[0].anchor}:
+        return _gone_on(deal, open_now, findings[0], on)
     transitions: list[Transition] = []
     left = {episode.anchor: episode for episode in open_now}
     kept: list[Episode] = []
@@ -115,9 +117,19 @@ def compare(
         transitions += [
             Transition(Step.RESOLVED, one, on.dated_us, deal, _resolution(deal, one, on)) for one in left.values()
         ]
-    if len(kept) == len(open_now) == 1 and kept[0] is open_now[0]:
-        return open_now, transitions
     return tuple(kept), transitions
+
+
+def _gone_on(
+    deal: Deal, open_now: tuple[Episode, ...], finding: Finding, on: Occasion
+) -> tuple[tuple[Episode, ...], list[Transition]]:
+    """One episode, and the same run: what is found nearly always."""
+    known = open_now[0]
+    episode = _continued(known, finding)
+    if episode is known:
+        return open_now, []
+    said = [Transition(Step.UPDATED, episode, on.dated_us, deal)] if _differs(known, episode) else []
+    return (episode,), said
 
 
 def told(transitions: list[Transition]) -> list[Transition]:

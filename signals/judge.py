@@ -255,11 +255,8 @@ def _judged(
     open_by_kind = _by_kind(episodes) if episodes else _NONE_OPEN
     for kind, judge in questions:
         findings, due_us = judge(case)
-        if due_us != dues.get(kind):  # a new dict only where something changes: 3 of 4 answers leave it
-            if due_us is None:
-                dues = {one: due for one, due in dues.items() if one is not kind}
-            else:
-                dues = dues | {kind: due_us}
+        if due_us != dues.get(kind):  # a dict of its own only where something changes: 3 of 4 answers leave it
+            dues = _with_due(dues.copy() if dues is watch.dues else dues, kind, due_us)
         if findings or kind in open_by_kind:
             open_now = open_by_kind.get(kind, _NO_EPISODES)
             if findings is SWITCHED_OFF:
@@ -273,6 +270,15 @@ def _judged(
     due_us = watch.due_us if dues is watch.dues else min(dues.values()) if dues else None
     after = Watch(deal, episodes, dues, max(watch.now_us, at_us), ended_us, watch.epoch, due_us, watch.passages)
     return after, told(transitions) if transitions else transitions
+
+
+def _with_due(dues: dict[Kind, int], kind: Kind, due_us: int | None) -> dict[Kind, int]:
+    """The same dict, with another due of a kind."""
+    if due_us is None:
+        del dues[kind]
+    else:
+        dues[kind] = due_us
+    return dues
 
 
 def _by_kind(episodes: tuple[Episode, ...]) -> dict[Kind, tuple[Episode, ...]]:
