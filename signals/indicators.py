@@ -181,6 +181,8 @@ class Totals:
         for pipeline, stage, team, day, answer in standing.entered:
             if day >= first_day:
                 self._add_entry(Gate(pipeline, stage, team), (day, answer), sign)
+        for kind_and_severity in standing.signals:
+            _count(self.signals, kind_and_severity, sign)
         if not standing.is_open:
             return
         if standing.owner is not None:
@@ -188,8 +190,6 @@ class Totals:
             owner.add(standing, sign)
             if not owner:
                 del self.owners[standing.owner]
-        for kind_and_severity in standing.signals:
-            _count(self.signals, kind_and_severity, sign)
         if standing.suspect is not None:
             _count(self.suspect, standing.suspect, sign)
 

@@ -52,7 +52,7 @@ class Entered(NamedTuple):
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one deal counts for. A closed deal counts for what it did in the last days, and for nothing else.
+    """What one deal counts for. A closed deal counts for what it did in the last days, and what is open on it still.
 
     `sql`: None where the deal is not at or past SQL; `icp`: None without criteria.
     `cents`: its amount in hundredths of the currency's unit, whole, so that sums do not drift. `suspect`: its source,
@@ -85,8 +85,8 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
     team = team_of(rules, fields)
     cell = Cell(stage.pipeline, segment.name if segment else "", team)
     if not stage.is_open:
-        kept, entered = _kept_sql(rules, deal, stage, None), _entered(watch.passages)
-        if kept is None and not entered:
+        kept, entered, signals = _kept_sql(rules, deal, stage, None), _entered(watch.passages), _signals(episodes)
+        if kept is None and not entered and not signals:
             return None
         return Standing(
             cell,
@@ -95,7 +95,7 @@ def standing_of(rules: Rules, watch: Watch) -> Standing | None:
             over_cycle=False,
             cents=0,
             currency="",
-            signals=(),
+            signals=signals,
             is_open=False,
             kept_sql=kept,
             entered=entered,
@@ -126,8 +126,10 @@ def standing_after(rules: Rules, before: Watch, counted: Standing | None, now: W
     same = old.entries == deal.entries and old.removed == deal.removed and old.suspect_us == deal.suspect_us
     if not same or old.fields != deal.fields or before.passages != now.passages:
         return standing_of(rules, now)
-    if counted is None or before.episodes is now.episodes or not counted.is_open:
+    if before.episodes is now.episodes:
         return counted
+    if counted is None or not counted.is_open:
+        return standing_of(rules, now)
     return _replace(counted, over_cycle=is_over_cycle(now.episodes), signals=_signals(now.episodes))
 
 

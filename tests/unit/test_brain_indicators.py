@@ -102,6 +102,16 @@ def test_open_signals_count_by_kind_and_severity() -> None:
     assert found.signals == ((Kind.CONTACT_GAP, Severity.WARNING), (Kind.SQL_UNQUALIFIED, Severity.CRITICAL))
 
 
+def test_what_is_open_on_a_closed_deal_is_an_open_signal_and_no_money_at_risk() -> None:
+    reopened = [created(at(0), stage="Lead", amount=500.0), changed(at(1), stage="Won"), changed(at(2), stage="Lead")]
+    closed = standing(*reopened, changed(at(3), stage="Lost"))
+    assert (closed.signals, closed.is_open) == (((Kind.REOPENED, Severity.INFO),), False)
+    totals = Totals()
+    totals.change(None, closed)
+    assert totals.signals == {(Kind.REOPENED, Severity.INFO): 1}
+    assert (totals.cells, totals.owners) == ({}, {})
+
+
 def test_what_is_taken_away_is_what_was_added() -> None:
     totals = Totals()
     first = standing(created(at(0), stage="Demo", amount=0.1, currency="EUR"))
