@@ -16,7 +16,7 @@ from alerts.retry import Patience
 from alerts.slack import Slack
 from alerts.values import Delivery, Op
 from programs.send import Send, StoredLedger
-from tests.flow.voice_world import NOW_US, Crash, DictStore, deliveries, world
+from tests.flow.voice_world import NOW_US, Crash, DictStore, deliveries, hurried, world
 from tests.golden.messages.samples import ANN, opened, resolved, updated
 from tests.integration.slack_server import BROKEN, DROPPED_AFTER, DROPPED_BEFORE, TOKEN, Fault, SlackServer, not_ok
 from topics.signals import Kind
@@ -57,6 +57,7 @@ async def _live(faults: dict[str, list[Fault]], deaths: list[tuple[int, bool]], 
             store.crash_at, store.crash_after = flush, after
             await _one_life(slack, store)
         (message,) = slack.said()
+        assert len(slack.replies()) <= 1
         (key,) = store.durable
         entry = StoredLedger(store).get(key.decode())
         assert entry is not None
@@ -73,7 +74,7 @@ async def _one_life(slack: SlackServer, store: DictStore) -> None:
 
 def _world(slack: SlackServer) -> World:
     made = world(None, patience=PATIENCE)  # type: ignore[arg-type]  # the voice needs the world's metrics
-    voice = Slack(Calls(slack_client(TOKEN, slack.url, 2), made.metrics))
+    voice = Slack(Calls(slack_client(TOKEN, slack.url, 2), made.metrics, hurried()))
     return World(**{name: getattr(made, name) for name in made.__slots__} | {"voice": voice})
 
 
