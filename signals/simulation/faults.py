@@ -56,7 +56,7 @@ class _Plan(NamedTuple):
     """A clean deal in the making: its stage entries, how long it goes on, and its changes so far.
 
     `silent_after_ms`: nobody speaks any more. `unanswered`: between these instants only the seller does. `alone`: one
-    buyer speaks for all. `meets`: whether there is always a next meeting.
+    buyer speaks for all. `meets`: whether there is always a next meeting. `quiet`: nobody speaks between these two.
     """
 
     deal: Profile
@@ -71,6 +71,7 @@ class _Plan(NamedTuple):
     opening: Mapping[str, Value] = {}
     alone: bool = False
     meets: bool = True
+    quiet: tuple[int, int] = (0, 0)
 
     def entered(self, stage: int) -> int:
         """When the deal first enters a stage."""
@@ -326,14 +327,11 @@ def _intent(plan: _Plan) -> _Plan:
 
 
 def _unanswered(plan: _Plan) -> _Plan:
-    """The buyer asks on a working day, and nobody speaks for the hours that are left to answer."""
-    spoken, limit = (*_contact_times(plan), *_meeting_ends(plan)), plan.limits.unanswered
-    first = midnight_ms(day_of(plan.entered(1))) + DAY_MS
-    at = next(
-        at
-        for at in range(first, plan.end_ms, HOUR_MS // 2)
-        if within_one_day(at, limit) and not any(at <= one <= at + limit for one in spoken)
-    )
+    """The buyer asks on a working day at ten, and nobody speaks before the evening."""
+    limit = plan.limits.unanswered
+    tens = (midnight_ms(day_of(plan.entered(1))) + day * DAY_MS + 10 * HOUR_MS for day in range(1, _FAR_CLOSE_DAYS))
+    at = next(at for at in tens if within_one_day(at, limit))
+    plan = plan._replace(quiet=(at, at + 2 * limit))
     return plan._replace(extra=(_asked(plan, at),), cause=_truth(plan, Kind.INTENT_UNANSWERED, at + limit))
 
 
@@ -395,7 +393,12 @@ def _meeting_ends(plan: _Plan) -> list[int]:
     begin, end = plan.unanswered or (0, 0)
     last = plan.end_ms + 2 * _MEET_EVERY_MS if plan.silent_after_ms is None else plan.silent_after_ms
     ends = range(plan.deal.created_ms + _MEET_EVERY_MS, last + 1, _MEET_EVERY_MS) if plan.meets else ()
-    return [at for at in ends if not begin < at <= end]
+    return [at for at in ends if not begin < at <= end and not _is_quiet(plan, at)]
+
+
+def _is_quiet(plan: _Plan, at_ms: int) -> bool:
+    begin, end = plan.quiet
+    return begin <= at_ms <= end
 
 
 def _written(world: World, plan: _Plan) -> list[Change]:
@@ -409,7 +412,8 @@ def _written(world: World, plan: _Plan) -> list[Change]:
     }
     opening.update((flag, flag in plan.ticked) for flag in market.FLAGS)
     stages = [_entry(deal, at, stage) for at, stage in plan.entries[1:]]
-    spoken = [at for at in _contact_times(plan) if plan.silent_after_ms is None or at <= plan.silent_after_ms]
+    last = plan.silent_after_ms
+    spoken = [at for at in _contact_times(plan) if (last is None or at <= last) and not _is_quiet(plan, at)]
     begin, end = plan.unanswered or (0, 0)
     people = deal.buyers[:1] if plan.alone else deal.buyers[:2]
     calls = [
