@@ -10,6 +10,8 @@ from alerts.values import Recipient
 from playbook.model import Audience, Owner, Playbook, Response
 from topics.signals import Signal
 
+_UPWARDS = (Audience.OWNER, Audience.LEAD, Audience.REVOPS)
+
 
 class Directory(Protocol):
     """What the fan-out asks of the playbook's owners (`playbook.owners.Directory`)."""
@@ -45,9 +47,11 @@ def audience(playbook: Playbook, directory: Directory, signal: Signal) -> tuple[
 
 
 def ladder(playbook: Playbook, directory: Directory, signal: Signal) -> tuple[Hearer, ...]:
-    """Who is told of it when nothing changes, one after another, each once."""
+    """Who is told of it when nothing changes, one after another, each once: upwards from whoever was told at first."""
     owner = directory.find(signal.owner_id) or directory.find(signal.owner)
-    then = (each for each in response_to(playbook, signal).then if each is not Audience.NOBODY)
+    response = response_to(playbook, signal)
+    told = max((_UPWARDS.index(each) for each in response.tell if each in _UPWARDS), default=-1)
+    then = (each for each in response.then if each in _UPWARDS[told + 1 :])
     found = (_hearer(playbook, directory, owner, each) for each in then)
     return _once(each for each in found if each is not None)
 

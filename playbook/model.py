@@ -122,7 +122,7 @@ class Response(Part):
     """What to do when a kind opens: who is told, what the next action is, within what time something must change.
 
     The time counts from the message and is business time of who was told: from a day on in business days, else in
-    business hours. When it is over and nobody has said a word, the next of `then` is told.
+    business hours. When it is over and nobody has said a word, the next of `then` is told: upwards only.
     """
 
     tell: tuple[Audience, ...] = (Audience.OWNER,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.audience import audience
+from alerts.audience import audience, ladder
 from alerts.fanout import fan_out
 from alerts.reasons import Reason
 from alerts.values import Heard
@@ -111,3 +111,21 @@ def test_the_lead_may_be_told_twice_over_but_hears_once() -> None:
     directory = Directory((boss,))
     hearers, _ = audience(playbook, directory, opened(KIND, owner_id=LEE.name, owner=LEE.name))
     assert [each.via for each in hearers] == [Reason.AS_OWNER]
+
+
+@pytest.mark.parametrize(
+    ("tell", "then", "expected"),
+    [
+        ((OWNER,), (LEAD, REVOPS), ["person:Lee Lead", "channel:C0REVOPS1"]),
+        ((OWNER, LEAD), (LEAD, REVOPS), ["channel:C0REVOPS1"]),
+        ((REVOPS,), (LEAD, REVOPS), []),
+        ((OWNER,), (), []),
+    ],
+    ids=["the lead, then RevOps", "the lead knows already", "from RevOps it goes nowhere", "nobody, says the playbook"],
+)
+def test_who_is_told_next_is_further_up(
+    tell: tuple[Audience, ...], then: tuple[Audience, ...], expected: list[str]
+) -> None:
+    playbook = PLAYBOOK.model_copy(update={"responses": {KIND: Response(tell=tell, then=then)}})
+    hearers = ladder(playbook, Directory(playbook.owners), opened(KIND))
+    assert [each.recipient.key for each in hearers] == expected
