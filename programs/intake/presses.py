@@ -242,7 +242,9 @@ class Presses:
         if self.team is None or user.team_id != self.team:
             return
         person, book = await self._person(user), self._book()
-        view = home(book.playbook, book.directory, person, self._open, self._acts)
+        now = rfc3339(self._now_us())
+        acts = {signal: done for signal, done in self._acts.items() if not done.until or done.until > now}
+        view = home(book.playbook, book.directory, person, self._open, acts)
         await self._calls.call("views.publish", {"user_id": user.user_id, "view": view})
 
     async def _whisper(self, user: User, channel: str, words: str) -> None:

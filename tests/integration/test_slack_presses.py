@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import ClientSession, web
 from aiokafka.errors import KafkaTimeoutError
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from alerts.actions import Action, ActionKind, By, Role, decode_action
@@ -305,6 +306,17 @@ async def test_the_home_shows_at_once_what_was_done_in_it(scene: Scene) -> None:
     assert f"done:{ONE.id}" not in shown
     assert f"done:{TWO.id}" in shown
     assert "Done, says Ann Example" in shown
+
+
+async def test_what_has_ended_is_offered_again_in_the_home(scene: Scene) -> None:
+    await scene.press(ANN.name, button("snooze", on(ONE)))
+    await scene.submit(ANN.name, "their legal is on it", "1")
+    assert "Snoozed by Ann Example" in await _home(scene, ANN.name)
+    (action,) = scene.log.actions()
+    scene.presses.acted(structs.replace(action, until="2026-11-04T09:59:59Z"))
+    shown = await _home(scene, ANN.name)
+    assert "Snoozed by" not in shown
+    assert f"done:{ONE.id}" in shown
 
 
 async def test_nobody_of_another_workspace_gets_a_home(scene: Scene) -> None:
