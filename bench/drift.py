@@ -131,7 +131,7 @@ def table() -> None:
             print(f"  {name:<24} alarms {len(alarms):3}  before the change {early:3}  delay {delay}", flush=True)
 
 
-def null(runs: int = 200, count: int = 2000) -> None:
+def null(runs: int = 100, count: int = 2000) -> None:
     """Print how often it is raised where nothing changes, as of an instant at which many stays are young."""
     draw = np.random.default_rng(3)
     raised = 0

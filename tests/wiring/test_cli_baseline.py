@@ -17,7 +17,7 @@ from signals.baselines import read
 from topics.catalog import DEAL_EVENTS, PEOPLE_EVENTS, STAGE_DWELLS
 from topics.codec import decode_deal_event, encode
 from topics.definitions import NO_BASELINES
-from topics.dwells import Dwell, DwellUndone, dwell_key
+from topics.dwells import Dwell, DwellRecord, DwellUndone, dwell_key
 from topics.events import DefinitionsChanged
 from topics.instants import DAY_US
 
@@ -68,9 +68,9 @@ def test_what_detect_has_seen_is_learned_published_shown_and_taken_back(signals:
     assert signals("topics", "apply")[0] == 0
     code, _, wrong = signals("baseline", "show", "--published")
     assert (code, wrong) == (1, ["no baselines count: fixed limits do (`signals baseline fit --publish`)"])
-    said = [stay(n, n + 1) for n in range(40)] + [stay(99, 5000)]
-    undone = DwellUndone(deal="crm/acme:99", entry="99", pipeline="Sales", stage="Proposal")
-    produce(Broker(servers), [Output(STAGE_DWELLS, dwell_key(one), encode(one)) for one in (*said, undone)])
+    said: list[DwellRecord] = [*(stay(n, n + 1) for n in range(40)), stay(99, 5000)]
+    said.append(DwellUndone(deal="crm/acme:99", entry="99", pipeline="Sales", stage="Proposal"))
+    produce(Broker(servers), [Output(STAGE_DWELLS, dwell_key(one), encode(one)) for one in said])
     code, out, _ = signals("baseline", "fit", "--from-topic", "--publish")
     assert code == 0
     learned = read(Path("baselines.json").read_bytes())
