@@ -299,6 +299,17 @@ EXPIRING_UNLESS_FIXED = {Kind.STAGE_SKIPPED, Kind.AMOUNT_SHRUNK}
 OF_CLOSED = {Kind.REOPENED, Kind.HANDOFF_INCOMPLETE}
 
 
+def test_every_time_that_a_deal_is_in_a_stage_once_more_says_how_grave_that_is(in_order: Run, judged: Replayed) -> None:
+    told = {
+        (one.deal_id, parse_rfc3339(one.occurred_at), one.severity.value)
+        for one in judged.signals
+        if one.kind is Kind.STAGE_BOUNCED and one.transition is not Step.RESOLVED
+    }
+    expected = in_order.ask("stage_bounced_severity")
+    assert {severity for _, _, severity in expected} == {"warning", "critical"}
+    assert set(expected) <= told
+
+
 def test_a_resolution_says_closed_exactly_when_the_deal_ended_then(in_order: Run, judged: Replayed) -> None:
     ended = in_order.ends()
     resolved = [one for one in judged.signals if one.transition is Step.RESOLVED]
