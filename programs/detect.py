@@ -24,8 +24,8 @@ from signals.metrics import UNDECODABLE, DetectMetrics
 from signals.partition import Partition, versions_in
 from topics.catalog import DEAL_CURRENT, DEAL_EVENTS, DEAL_SIGNALS, PIPELINE_INDICATORS, STAGE_DWELLS
 from topics.codec import decode_deal_event, encode
-from topics.indicators import Figures
 from topics.dwells import DwellRecord, dwell_key
+from topics.indicators import Figures
 from topics.outcomes import Rejected
 from topics.signals import Resolution, Signal
 from topics.views import DealView
@@ -157,7 +157,6 @@ class Detect:
         stamp = self._times.timestamp_us(at_us)
         for key, value in figures.items():
             yield Output(PIPELINE_INDICATORS, key.encode(), None if value is None else encode(value), (), stamp)
-
 
     def _dwells(self, dwells: list[DwellRecord], at_us: int) -> Iterator[Output]:
         stamp = self._times.timestamp_us(at_us)
