@@ -16,7 +16,7 @@ from alerts.links import deal_url
 from alerts.message import said_of
 from alerts.phrases import FACT, NAME, capital, headline_of, moment, money
 from alerts.wording import ICONS
-from playbook.model import Owner, Playbook
+from playbook.model import Audience, Owner, Playbook
 from topics.signals import Severity
 
 #: Lines of each list; a view takes 100 blocks.
@@ -30,11 +30,13 @@ def home(
     if person is None:
         return _view([header("Nobody knows you here yet"), section(_UNKNOWN)])
     theirs = _by_owner(directory, open_now)
-    own = worst_first(iter(theirs.get(person.name, ())))
+    own = worst_first(_meant_for(playbook, theirs.get(person.name, ()), Audience.OWNER))
     blocks = [header("Your open deviations"), *_list(playbook, own, acts, MOST_OWN)]
     led = {owner.name for owner in playbook.owners if owner.lead == person.name}
     if led:
-        blocks += _team(playbook, "Your team", {name: theirs.get(name, []) for name in sorted(led)}, acts)
+        told = (Audience.OWNER, Audience.LEAD)
+        team = {name: list(_meant_for(playbook, theirs.get(name, ()), *told)) for name in sorted(led)}
+        blocks += _team(playbook, "Your team", team, acts)
     if person.name in playbook.revops:
         others = {name: found for name, found in theirs.items() if name not in led and name != person.name}
         blocks += _team(playbook, "Everybody else", others, acts)
@@ -59,6 +61,11 @@ def _by_owner(directory: Directory, open_now: Deviations) -> dict[str, list[Devi
         known = directory.find(owner_id) or directory.find(owner)
         found[known.name if known else _NOBODY] += open_now.of(owner_id, owner)
     return dict(found)
+
+
+def _meant_for(playbook: Playbook, found: Iterable[Deviation], *whom: Audience) -> Iterator[Deviation]:
+    """Those of the kinds that the playbook tells one of these; RevOps sees every kind."""
+    return (each for each in found if not set(whom).isdisjoint(playbook.response(each.kind).tell))
 
 
 def _list(playbook: Playbook, found: list[Deviation], acts: Mapping[str, Handled], most: int) -> Iterator[Block]:

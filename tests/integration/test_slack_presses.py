@@ -101,6 +101,7 @@ class Scene:
     log: Log
     presses: Presses
     metrics: PressMetrics
+    open_now: Deviations
 
     async def press(self, who: str, action: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - a payload's
         """Somebody presses; the answer, once all that is said beside is said."""
@@ -133,7 +134,7 @@ async def scene() -> AsyncIterator[Scene]:
         book = Book(BOOK, Directory(BOOK.owners))
         presses = Presses(calls, log, lambda: book, open_now, metrics=metrics, now_us=lambda: NOW_US)
         presses.team = TEAM
-        yield Scene(slack, log, presses, metrics)
+        yield Scene(slack, log, presses, metrics, open_now)
 
 
 def on(*signals: Signal) -> str:
@@ -297,6 +298,15 @@ async def test_the_home_shows_one_s_own_a_lead_s_team_and_revops_everybody(scene
     assert all(one.id in ops for one in (ONE, TWO, BENS))
     assert "ask RevOps" in nobody
     assert ONE.id not in nobody
+
+
+async def test_the_home_shows_nobody_a_kind_that_is_not_told_to_them(scene: Scene) -> None:
+    mismatch = opened(Kind.ICP_MISMATCH)
+    assert scene.open_now.take(ONE.subject_key.encode(), encode(view_of(ONE, mismatch)))
+    own, lead, ops = [await _home(scene, who) for who in (ANN.name, LEE.name, OPS.name)]
+    assert ONE.id in own
+    assert mismatch.id not in own + lead
+    assert mismatch.id in ops
 
 
 async def test_the_home_shows_at_once_what_was_done_in_it(scene: Scene) -> None:
