@@ -37,7 +37,6 @@ def at_once(outputs: Sequence[Output] | Awaitable[Sequence[Output]]) -> Sequence
     return outputs
 
 
-
 class VoiceLine:
     """`tell(signals)` pushes a batch of `deal.signals` through everything; outputs are kept by topic.
 
