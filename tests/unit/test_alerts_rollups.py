@@ -166,9 +166,7 @@ def action(name: str, kind: ActionKind, until: str = "", reason: str = "", at: s
 def test_exceptions_are_named_while_they_hold_with_their_reason() -> None:
     actions = [
         action("s1", ActionKind.OVERRIDE, "2026-12-01T00:00:00Z", "first"),
-        action(
-            "s1", ActionKind.OVERRIDE, "2026-12-24T00:00:00Z", "the board decides", "2026-11-11T00:00:00Z"
-        ),
+        action("s1", ActionKind.OVERRIDE, "2026-12-24T00:00:00Z", "the board decides", "2026-11-11T00:00:00Z"),
         action("s2", ActionKind.OVERRIDE, "2026-11-18T12:00:00Z", "over at this very instant"),
         action("s3", ActionKind.SNOOZE, "2026-12-01T00:00:00Z", "a snooze"),
         action("gone", ActionKind.OVERRIDE, "2026-11-30T00:00:00Z", "its signal is over"),
