@@ -26,8 +26,9 @@ from programs.published import Published
 from programs.startup import Ready
 from programs.wiring import BUILDS
 from signals.keyed import DictStore
-from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, PEOPLE_EVENTS, Cleanup
+from topics.catalog import DEAL_EVENTS, DEAL_SIGNALS, DEFINITIONS, PEOPLE_EVENTS, STAGE_DWELLS, Cleanup
 from topics.codec import decode_deal_event, decode_signal, encode
+from topics.dwells import Dwell, decode_dwell
 from topics.events import DefinitionsChanged
 
 #: The programs whose outputs follow from the log alone. What `send` does follows from the outside world, too.
@@ -196,6 +197,17 @@ def row_of(topic: str, key: bytes | None, value: bytes | None) -> Row:
     if topic == PEOPLE_EVENTS and value and _VALUE in value:
         return key, _VALUE  # it names the first deal that this worker saw with it
     return key, value or b""
+
+
+def standing(topic: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows that count in the end.
+
+    A stay is said anew with each batch that changed it: its last word counts, and one that was undone is none.
+    """
+    if topic != STAGE_DWELLS:
+        return rows
+    last = {(dwell := decode_dwell(row[1])).identity: (dwell, row) for row in rows}
+    return [row for dwell, row in last.values() if isinstance(dwell, Dwell)]
 
 
 def counted(rows: Iterable[Row]) -> Counter[Row]:

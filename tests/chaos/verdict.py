@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.records import Record
-from tests.chaos.oracle import Expected, Logs, Place, Row, Slot, counted, is_input, row_of
+from tests.chaos.oracle import Expected, Logs, Place, Row, Slot, counted, is_input, row_of, standing
 from topics.catalog import ALERT_LOG, ALERT_OUTBOX, DEAL_SIGNALS, PIPELINE_INDICATORS
 
 #: What has a defined order: one program's rows in one partition of a topic, where all of them follow from one input;
@@ -57,8 +57,8 @@ def repeated(records: Iterable[Record]) -> int:
 
 
 def _rows(topic: str, records: Sequence[Record], should: Sequence[Row]) -> list[Difference]:
-    actual = counted(row_of(topic, record.key, record.value) for record in records if not is_input(record))
-    wanted = counted(should)
+    rows = [row_of(topic, record.key, record.value) for record in records if not is_input(record)]
+    actual, wanted = counted(standing(topic, rows)), counted(standing(topic, should))
     lost, more = wanted - actual, actual - wanted
     twice = Counter({row: count for row, count in more.items() if row in wanted})
     if topic == ALERT_LOG:

@@ -18,8 +18,9 @@ from tests.chaos.records import records, with_hot_deal
 from tests.chaos.tuning import scaled
 from tests.chaos.verdict import differences, repeated, same
 from tests.golden.messages.samples import opened, resolved
-from topics.catalog import ALERT_OUTBOX, DEAL_SIGNALS, PEOPLE_EVENTS, PIPELINE_INDICATORS, STATE_DETECT
+from topics.catalog import ALERT_OUTBOX, DEAL_SIGNALS, PEOPLE_EVENTS, PIPELINE_INDICATORS, STAGE_DWELLS, STATE_DETECT
 from topics.codec import encode
+from topics.dwells import Dwell, DwellRecord, DwellUndone, dwell_key
 from topics.events import ValueSeen, deal_key
 from topics.outcomes import Accepted
 from topics.signals import Kind, Signal
@@ -130,6 +131,34 @@ def test_values_may_be_passed_on_again(seen: list[str], wrong: list[str]) -> Non
     records_of = [Record(PEOPLE_EVENTS, 0, n, 0, *value(name, f"deal {n}")) for n, name in enumerate(seen)]
     wanted = [row_of(PEOPLE_EVENTS, *value(name, "another")) for name in ("a", "b")]
     found = differences({PEOPLE_EVENTS: records_of}, Expected({PEOPLE_EVENTS: wanted}, {}, {}))
+    assert [each.what for each in found] == wrong
+
+
+def dwell(stage: str, until_us: int | None = None) -> Dwell:
+    return Dwell(
+        deal="crm/default:1", entry=f"entered {stage}", pipeline="Sales", stage=stage, from_us=0, until_us=until_us
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        pytest.param([dwell("Lead", 5), dwell("Demo")], [], id="as the oracle says it"),
+        pytest.param([dwell("Lead"), dwell("Lead", 5), dwell("Demo"), dwell("Demo")], [], id="anew with each batch"),
+        pytest.param([dwell("Lead", 5), dwell("Lead"), dwell("Demo")], ["lost", "not expected"], id="the last is old"),
+        pytest.param([dwell("Lead", 5)], ["lost"], id="one is missing"),
+        pytest.param([dwell("Lead", 5), dwell("Demo"), dwell("Quote")], ["not expected"], id="one too many"),
+    ],
+)
+def test_of_a_stay_the_last_word_counts(said: list[Dwell], wrong: list[str]) -> None:
+    undone = DwellUndone(deal="crm/default:1", entry="entered Quote", pipeline="Sales", stage="Quote")
+
+    def row(of: DwellRecord) -> Row:
+        return dwell_key(of), encode(of)
+
+    log = [Record(STAGE_DWELLS, 0, n, 0, *row(one)) for n, one in enumerate(said)]
+    should_be = [row(one) for one in (dwell("Lead", 5), dwell("Demo"), dwell("Quote"), undone)]
+    found = differences({STAGE_DWELLS: log}, Expected({STAGE_DWELLS: should_be}, {}, {}))
     assert [each.what for each in found] == wrong
 
 
