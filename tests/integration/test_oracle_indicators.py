@@ -7,12 +7,13 @@ The queries share no code with standings, sums or passages; and each comparison 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from signals.emit import view_of
-from signals.indicators import Totals
+from signals.indicators import CellSums, Totals
 from signals.questions import Answers, Asked, Group, Question
 from signals.replay import Replayed, replay
 from signals.rules import Rules
@@ -74,9 +75,13 @@ GROUP BY ALL"""
 )
 
 
+#: A run at whose end two deals are past their corridor by less than a day, so that one day more is seen.
+SEED = 22
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = simulated(tmp_path_factory.mktemp("indicators"), OPTIONS._replace(seed=21))
+    made = simulated(tmp_path_factory.mktemp("indicators"), OPTIONS._replace(seed=SEED))
     made.oracles.execute(LAST)
     return made
 
@@ -126,6 +131,14 @@ def by_segment(totals: Totals, what: str) -> Parts:
     return found
 
 
+def summed(totals: Totals, what: Callable[[CellSums], int]) -> dict[float, int]:
+    """One number of all cells of each segment, that of every team; without those where it is nothing."""
+    found: Counter[float] = Counter()
+    for cell, sums in totals.cells.items():
+        found[least_of(document())[cell.segment]] += what(sums)
+    return dict(+found)
+
+
 def by_stage(totals: Totals) -> Parts:
     found: Parts = Counter()
     for gate, daily in totals.gates.items():
@@ -156,16 +169,14 @@ def test_deals_past_their_cycle_are_those_of_the_query(run: Run, judged: Replaye
     rules, expected = rules_of(document()), ask(run, CYCLES)
     assert {answer for _, answer in expected} == {"met", "not_met"}
     assert answered(rules, judged, Question.CYCLE) == expected
-    cells = totals_of(rules, judged).cells
-    over = {least_of(document())[cell.segment]: one.over_cycle for cell, one in cells.items()}
-    late = {least: n for (least, answer), n in expected.items() if answer == "not_met"}
-    assert {least: n for least, n in over.items() if n} == late
+    over = summed(totals_of(rules, judged), lambda one: one.over_cycle)
+    assert over == {least: n for (least, answer), n in expected.items() if answer == "not_met"}
 
 
 def test_open_deals_and_their_worth_are_those_of_the_query(run: Run, judged: Replayed) -> None:
-    least = least_of(document())
-    cells = totals_of(rules_of(document()), judged).cells.items()
-    found = {(least[cell.segment], one.open_deals, one.cents.total()) for cell, one in cells if one.open_deals}
+    totals = totals_of(rules_of(document()), judged)
+    deals, cents = summed(totals, lambda one: one.open_deals), summed(totals, lambda one: one.cents.total())
+    found = {(least, count, cents[least]) for least, count in deals.items()}
     assert found == set(run.oracles.execute(MONEY).fetchall())
 
 

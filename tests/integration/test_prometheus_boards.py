@@ -73,6 +73,10 @@ def queries() -> dict[str, str]:
     return found
 
 
+#: It speaks of teams of which each has entered a stage twenty times, which takes a larger one: `boards/rules_test.yaml`.
+OF_MANY = "signals:gate_pass_ratio:spread_by_stage"
+
+
 def recorded() -> dict[str, str]:
     rules = yaml.safe_load((FOLDER / "rules.yaml").read_text(encoding="utf-8"))
     return {rule["record"]: rule["record"] for group in rules["groups"] for rule in group["rules"] if "record" in rule}
@@ -102,7 +106,8 @@ def test_every_query_of_both_boards_returns_data(stage: Stage) -> None:
 
 @pytest.mark.timeout(150)
 def test_every_recording_rule_returns_data(stage: Stage) -> None:
-    assert lasting(recorded(), lambda expr: has_data(stage.prometheus.query(expr))) == {}
+    wanted = {name: expr for name, expr in recorded().items() if name != OF_MANY}
+    assert lasting(wanted, lambda expr: has_data(stage.prometheus.query(expr))) == {}
 
 
 @pytest.mark.timeout(150)
