@@ -73,7 +73,7 @@ def queries() -> dict[str, str]:
     return found
 
 
-#: It speaks of teams of which each has entered a stage twenty times, which takes a larger one: `boards/rules_test.yaml`.
+#: It speaks of teams whose deals entered a stage twenty times, so it takes a larger one: `boards/rules_test.yaml`.
 OF_MANY = "signals:gate_pass_ratio:spread_by_stage"
 
 
