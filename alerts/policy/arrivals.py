@@ -147,13 +147,23 @@ def _taken_over(box: Mailbox, told: Told) -> Item | None:
 
 
 def edited(box: Mailbox, terms: Terms, item: Item, reason: Reason, now_us: int) -> Iterator[Effect]:
-    """Every message that shows the item is brought up to date."""
-    for page in box.pages_with(item.signal.id):
+    """Every message about the item's deal is brought up to date, and of the lists that show it the latest.
+
+    Each digest and each queue stands in the place of the ones before; to edit them all would be a call for every week
+    that the item was open.
+    """
+    pages = box.pages_with(item.signal.id)
+    lists = [page for page in pages if page.form in _LISTS]
+    for page in (*(page for page in pages if page.form not in _LISTS), *lists[-1:]):
         newer = _replace(page, seq=page.seq + 1)
         box.put_page(newer)
         edit = delivery(box, terms, newer, Op.EDIT, reason)
         yield edit
         yield decided(box, item, reason, now_us, edit)
+
+
+#: Messages that a later one of their form stands in for.
+_LISTS = frozenset({Form.DIGEST, Form.QUEUE})
 
 
 def take_acted(box: Mailbox, terms: Terms, acted: Acted, now_us: int) -> Iterator[Effect]:
