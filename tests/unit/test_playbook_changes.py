@@ -60,7 +60,12 @@ ROWS = [
     Row(
         "a response",
         {"responses": {"contact_gap": {"action": "Call."}}},
-        ["responses.contact_gap.tell: none -> owner", "responses.contact_gap.action: none -> Call."],
+        [
+            "responses.contact_gap.tell: none -> owner",
+            "responses.contact_gap.then: none -> lead, revops",
+            "responses.contact_gap.action: none -> Call.",
+            "responses.contact_gap.wake: none -> off",
+        ],
     ),
 ]
 
