@@ -39,7 +39,7 @@ def _run(scale: Scale) -> Verdict:
         files = (_stricter(first), first)
         rounds = scale.of(2, 8)
         last = read_playbook(files[(rounds - 1) % 2]).hash
-        with Feed(stage.site.broker, emitted, rate=scale.of(100, 150)) as feed:
+        with Feed(stage.site.broker, emitted, rate=scale.of(30, 150)) as feed:
             for number in range(rounds):
                 share = (number + 1) / (rounds + 1)
                 until(f"{share:.0%} of the records are sent", lambda: feed.share > share, SHARE_S)  # noqa: B023  # called before the next round
