@@ -6,20 +6,11 @@ nothing that a button carries.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from alerts.actions import ActionKind, By, Role
+from alerts.audience import Directory
 from playbook.model import Owner, Playbook
-
-
-class Directory(Protocol):
-    """What is asked of the playbook's owners (`playbook.owners.Directory`)."""
-
-    def find(self, reference: str | None) -> Owner | None:
-        """The owner whom this id, name or e-mail means."""
-
-    def lead(self, owner: Owner) -> Owner | None:
-        """Whom this owner reports to."""
 
 
 class User(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from alerts.actions import Handled
-from alerts.authority import Directory
+from alerts.audience import Directory
 from alerts.blocks import Block, context, header, section
 from alerts.buttons import deviation_menu
 from alerts.deviations import Deviation, Deviations, worst_first
