@@ -60,7 +60,8 @@ def report(  # noqa: PLR0913 - one parameter per option of the command line
 
 
 def _of_history(history: History) -> Report:
-    with replayed_history(history, figures=True) as (result, loaded):
+    with replayed_history(history, figures=True) as (result, chosen):
+        loaded = chosen.playbook
         found = Report(result.until_us, loaded.playbook)
         _take(found, result.views, result.signals, result.indicators)
     return found

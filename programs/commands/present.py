@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from engine.settings import Broker
-from playbook.load import Loaded, PlaybookError, load
+from playbook.load import PlaybookError, load
 from playbook.model import Playbook
-from programs.commands.choosing import check_path, chosen_of, instant
+from programs.commands.choosing import Chosen, check_path, chosen_of, instant
 from programs.commands.loading import broker_answers, broker_of, ready
 from programs.crew import cores
 from programs.definitions import read_baselines
@@ -70,7 +70,7 @@ def history_of(  # noqa: PLR0913, PLR0917 - the options that say which files
 
 
 @contextmanager
-def replayed_history(history: History, *, figures: bool = False) -> Iterator[tuple[Result, Loaded]]:
+def replayed_history(history: History, *, figures: bool = False) -> Iterator[tuple[Result, Chosen]]:
     """Replay a command's files; the result can be read while the context lasts. Raises CallError, WorkError.
 
     `figures`: whether the indicators are wanted, too.
@@ -92,7 +92,7 @@ def replayed_history(history: History, *, figures: bool = False) -> Iterator[tup
             exchange=chosen.exchange,
         )
         with replayed(history.path, plan, cores()) as result:
-            yield result, chosen.playbook
+            yield result, chosen
     except (PlaybookError, FilesError) as error:
         raise CallError(*str(error).splitlines()) from None
     except OSError as error:
@@ -105,7 +105,8 @@ def present(history: History | None, broker: str | None) -> Iterator[Present]:
     if history is None:
         yield _live(broker)
         return
-    with replayed_history(history) as (result, loaded):
+    with replayed_history(history) as (result, chosen):
+        loaded = chosen.playbook
         yield Present(result.views, result.until_us, {loaded.hash: loaded.playbook})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -20,7 +20,7 @@ from alerts.audience import channel, person
 from alerts.phrases import headline_of
 from alerts.rollups.forecast import Forecast, Group, Line, forecast
 from alerts.rollups.letters import forecast_letter, team_letter
-from alerts.rollups.standings import OPEN, Standing, Worth, decode_standing, leads_of, led_by, troubled
+from alerts.rollups.standings import OPEN, Standing, decode_standing, leads_of, led_by, troubled
 from alerts.rollups.team import WEEK_US, Team, ended_by_lead, team
 from alerts.values import Delivery, Recipient
 from engine.records import Output
@@ -31,7 +31,7 @@ from programs.commands.loading import broker_answers, broker_of, ready
 from programs.commands.present import history_of, present, replayed_history
 from programs.commands.status import console
 from programs.failures import CallError
-from programs.settings import MoneySettings
+from programs.startup import exchange
 from programs.terminal import plain
 from signals.money import Exchange
 from topics.catalog import ALERT_ACTIONS, ALERT_OUTBOX, DEAL_SIGNALS
@@ -119,10 +119,10 @@ def show_forecast(  # noqa: PLR0913 - one parameter per option of the command li
     _refuse_untold(tell=tell, history=history)
     with _now(history, source, mapping, playbook, baselines, until, broker) as now:
         made = forecast(
-            now.deals, now.directory, _worth(now.exchange), now.actions, now.at_us, now.playbook.fiscal_year_starts
+            now.deals, now.directory, now.exchange.in_base, now.actions, now.at_us, now.playbook.fiscal_year_starts
         )
         is_open = [deal for deal in now.deals if deal.outcome == OPEN]
-        worst = troubled(is_open, now.directory, _worth(now.exchange))
+        worst = troubled(is_open, now.directory, now.exchange.in_base)
         letters = [forecast_letter(made, worst, to, week, now.exchange.base) for to, week in _managers(now)]
     if tell:
         _tell(letters, broker)
@@ -144,15 +144,15 @@ def _now(  # noqa: PLR0913, PLR0917 - the options that say of what
 ) -> Iterator[Now]:
     files = history_of(history, source, mapping, playbook, baselines, until)
     if files is not None:
-        with replayed_history(files) as (result, loaded):
+        with replayed_history(files) as (result, chosen):
             signals = _recent(map(decode_signal, result.signals), result.until_us - WEEK_US)
             deals = list(map(decode_standing, result.views))
-            yield _assembled(deals, signals, [], loaded.playbook, result.until_us, MoneySettings())
+            yield _assembled(deals, signals, [], chosen.playbook.playbook, result.until_us, chosen.exchange)
         return
     installation = ready(broker=broker)
     with present(None, broker) as now:
         deals = list(map(decode_standing, now.views))
-    known = next(iter(now.playbooks.values()))
+    known = in_force(deals, now.playbooks, installation.playbook.playbook)
     with broker_answers():
         from engine.admin import read_all  # noqa: PLC0415 - kafka-python takes 0.2 s to import
 
@@ -161,7 +161,7 @@ def _now(  # noqa: PLR0913, PLR0917 - the options that say of what
         week = read_all(target, DEAL_SIGNALS, now.at_us - WEEK_US)
         signals = _recent((decode_signal(one.value) for one in week if one.value), now.at_us - WEEK_US)
     actions.sort(key=lambda action: (action.at, action.id))
-    yield _assembled(deals, signals, actions, known, now.at_us, installation.settings.money)
+    yield _assembled(deals, signals, actions, known, now.at_us, exchange(installation.settings))
 
 
 def _assembled(  # noqa: PLR0913, PLR0917 - what it is made of
@@ -170,10 +170,15 @@ def _assembled(  # noqa: PLR0913, PLR0917 - what it is made of
     actions: list[Action],
     playbook: Playbook,
     at_us: int,
-    money: MoneySettings,
+    rates: Exchange,
 ) -> Now:
-    exchange = Exchange(money.base_currency, money.rates)
-    return Now(deals, signals, actions, playbook, Directory(playbook.owners), exchange, at_us)
+    return Now(deals, signals, actions, playbook, Directory(playbook.owners), rates, at_us)
+
+
+def in_force(deals: list[Standing], known: Mapping[str, Playbook], own: Playbook) -> Playbook:
+    """The definitions by which most deals stand; the own file where nobody published those."""
+    versions = Counter(deal.playbook for deal in deals).most_common(1)
+    return next((known[version] for version, _ in versions if version in known), own)
 
 
 def _recent(signals: Iterable[Signal], since_us: int) -> list[Signal]:
@@ -220,10 +225,6 @@ def _tell(letters: Iterable[Delivery | None], broker: str | None) -> None:
     sys.stderr.write(plain(f"handed over for {names}" if written else "nothing is open, nobody is told") + "\n")
 
 
-def _worth(exchange: Exchange) -> Worth:
-    return exchange.in_base
-
-
 def _chosen(now: Now, name: str) -> list[Owner]:
     """The leads that are asked for. Raises CallError for one that nobody reports to."""
     leads = leads_of(now.playbook.owners, now.directory)
@@ -237,7 +238,7 @@ def _chosen(now: Now, name: str) -> list[Owner]:
 
 def _team(now: Now, lead: Owner, ended: Counter[str]) -> Team:
     deals = led_by(lead, now.deals, now.directory)
-    return team(lead.name, deals, now.directory, _worth(now.exchange), now.at_us, ended[lead.name])
+    return team(lead.name, deals, now.directory, now.exchange.in_base, now.at_us, ended[lead.name])
 
 
 def _print_json(document: object) -> None:

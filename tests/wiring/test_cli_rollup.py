@@ -13,6 +13,7 @@ import pytest
 from alerts.actions import Action, ActionKind, By, Role
 from alerts.calls import Calls, slack_client
 from alerts.compose import compose
+from alerts.rollups.standings import Standing
 from alerts.slack import Slack
 from alerts.values import Delivery, Form, decode_delivery
 from engine.admin import apply, produce, read_all
@@ -21,6 +22,7 @@ from engine.records import Output
 from engine.settings import Broker
 from playbook.load import load
 from programs import cli
+from programs.commands.rollup import in_force
 from programs.commands.topics import specs
 from programs.send import Send
 from programs.startup import prepare
@@ -176,3 +178,37 @@ def test_it_reads_well_and_slack_takes_it(servers: str) -> None:
 
 def _decoded(record: object) -> Delivery:
     return decode_delivery(record.value)  # type: ignore[attr-defined]  # a record of the outbox
+
+
+def test_files_are_counted_at_the_rates_of_the_settings(signals: Call, tmp_path: Path) -> None:
+    change = {
+        "Name": "Euro deal",
+        "StageName": "Talk",
+        "Amount": 100.0,
+        "CurrencyIsoCode": "EUR",
+        "CloseDate": "2026-12-01",
+        "ChangeEventHeader": {
+            "entityName": "Opportunity",
+            "recordIds": ["006Sm0000000001IAA"],
+            "changeType": "CREATE",
+            "transactionKey": "t",
+            "sequenceNumber": 1,
+            "commitTimestamp": 1_793_000_000_000,
+            "commitNumber": 1,
+        },
+    }
+    (tmp_path / "crm.jsonl").write_text(json.dumps({"data": {"payload": change, "event": {"replayId": 1}}}) + "\n")
+    code, out, err = signals("forecast", "--json", "--history", "crm.jsonl", "--source", "salesforce")
+    assert (code, err) == (0, "")
+    total = json.loads(out)["total"]
+    assert (total["deals"], total["amount"], total["unknown"]) == (1, 200.0, 0)
+
+
+def test_what_counts_is_what_most_deals_stand_by() -> None:
+    own, other = (load(BOOK.replace("Roll-ups", name), "book.yaml") for name in ("Own", "Other"))
+    deals = [Standing(key=str(place), deal_id="", playbook=other.hash) for place in range(2)]
+    deals.append(Standing(key="old", deal_id="", playbook=own.hash))
+    known = {own.hash: own.playbook, other.hash: other.playbook}
+    assert in_force(deals, known, own.playbook).name == "Other"
+    assert in_force(deals, {}, own.playbook).name == "Own"
+    assert in_force([], known, own.playbook).name == "Own"
